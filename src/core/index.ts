@@ -1,0 +1,12 @@
+/** The vocabulary of Sallyport: one word for one thing, shared by every wing. */
+export * from './artifact.ts'
+export * from './clock.ts'
+export * from './errors.ts'
+export * from './exchange.ts'
+export * from './finding.ts'
+export * from './identity.ts'
+export * from './ids.ts'
+export * from './model-schema.ts'
+export * from './segment.ts'
+export * from './tensor.ts'
+export * from './verdict.ts'
