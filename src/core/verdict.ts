@@ -25,6 +25,8 @@ export interface Rewrite {
 export interface DenialReason {
   readonly kind: 'invalid-input' | 'policy'
   readonly message: string
+  /** The input of the model that has to be mended, where it is one. */
+  readonly input?: string
 }
 
 export const ALLOW: Verdict = { action: 'allow' }
