@@ -1,0 +1,1 @@
+export { Keystore, type ModelSigningKey } from './keystore.ts'

@@ -1,0 +1,5 @@
+export { type ConsistencyClaim, consistencyProof, verifyConsistency } from './consistency.ts'
+export { MerkleFrontier, type OnComplete } from './frontier.ts'
+export { EMPTY_ROOT, HASH_BYTES, type HashText, leafHash, nodeHash, nodeHashText } from './hash.ts'
+export { type InclusionClaim, inclusionProof, verifyInclusion } from './inclusion.ts'
+export { decompose, foldRoots, type Subtree, type SubtreeReader } from './subtree.ts'

@@ -1,0 +1,5 @@
+export { decodeBase64 } from './base64.ts'
+export { type Checkpoint, openCheckpoint, signCheckpoint } from './checkpoint.ts'
+export { type OpenedNote, openNote, signNote } from './note.ts'
+export { NoteSigner } from './signer.ts'
+export { NoteVerifier } from './verifier.ts'
