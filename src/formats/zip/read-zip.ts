@@ -35,13 +35,18 @@ export function readZip(source: ByteSource, budget: ZipBudget = DEFAULT_ZIP_BUDG
   if (records.length === 0 && !beginsWithMember) return { isZip: false, members: [], gaps: [], anomalies: [] }
   const readings = new Readings(archive)
   const taken: Range[] = []
+  const followed: EndRecord[] = []
   for (const record of records) {
+    // The end record of a stored archive inside a member is not one of this archive; the member is read by itself.
+    if (record.end !== source.size && readings.cover(record.offset)) continue
+    followed.push(record)
     taken.push(...record.ranges)
-    for (const directory of record.directories)
+    for (const directory of record.directories) {
       taken.push(readDirectory(archive, readings, record, directory))
+    }
   }
-  noteEndRecords(archive, records, beginsWithMember)
-  const gaps = walkUnclaimed(archive, readings, taken, records)
+  noteEndRecords(archive, followed, beginsWithMember)
+  const gaps = walkUnclaimed(archive, readings, taken, followed)
   const members = readings.sorted()
   noteOverlap(archive, members)
   noteNames(archive, members)
