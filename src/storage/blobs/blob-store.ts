@@ -1,4 +1,4 @@
-import { type Sha256, SallyportError } from '../../core/index.ts'
+import { SallyportError, type Sha256 } from '../../core/index.ts'
 
 export interface PutOptions {
   /** Budget; one byte more is refused. */

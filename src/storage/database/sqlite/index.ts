@@ -1,0 +1,2 @@
+/** SQLite in its own thread. */
+export { openSqlite } from './sqlite-open.ts'
