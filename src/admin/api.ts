@@ -49,7 +49,11 @@ export async function createAdminApi(options: AdminApiOptions): Promise<FastifyI
     request.actor = trust === 'owner' ? { kind: 'owner' } : await requireAdmin(controlPlane, request)
   })
   app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send(errorBody(new SallyportError('admin.no-such-route', 'there is no such route', { kind: 'not-found' }))),
+    reply
+      .code(404)
+      .send(
+        errorBody(new SallyportError('admin.no-such-route', 'there is no such route', { kind: 'not-found' })),
+      ),
   )
   app.setErrorHandler((thrown, _request, reply) => {
     const error = toAdminError(thrown)
@@ -98,7 +102,9 @@ async function requireAdmin(controlPlane: ControlPlane, request: FastifyRequest)
 
 function toAdminError(thrown: unknown): SallyportError {
   if (hasZodFastifySchemaValidationErrors(thrown)) {
-    const problems = thrown.validation.map((problem) => `${problem.instancePath || '/'}: ${problem.message ?? 'invalid'}`)
+    const problems = thrown.validation.map(
+      (problem) => `${problem.instancePath || '/'}: ${problem.message ?? 'invalid'}`,
+    )
     return new SallyportError('admin.invalid-request', `the request is not valid: ${problems.join('; ')}`, {
       kind: 'invalid',
       remedy: 'see /openapi.json',

@@ -59,11 +59,19 @@ export class AdminClient {
   }
 
   revokeVersion(model: string, version: string, reason: string) {
-    return this.#call(z.null(), { method: 'POST', path: `${versionPath(model, version)}/revoke`, body: { reason } })
+    return this.#call(z.null(), {
+      method: 'POST',
+      path: `${versionPath(model, version)}/revoke`,
+      body: { reason },
+    })
   }
 
   deploy(model: string, version: string, environment: string) {
-    return this.#call(DeploymentSchema, { method: 'POST', path: '/v1/deployments', body: { model, version, environment } })
+    return this.#call(DeploymentSchema, {
+      method: 'POST',
+      path: '/v1/deployments',
+      body: { model, version, environment },
+    })
   }
 
   /** @param at RFC 3339; now, without it. */
@@ -86,15 +94,25 @@ export class AdminClient {
 
   events(query: { from?: number; limit?: number; type?: string }) {
     const defined = Object.entries(query).map(([name, value]) => [name, String(value)])
-    return this.#call(EventPageSchema, { method: 'GET', path: `/v1/audit/events?${new URLSearchParams(defined)}` })
+    return this.#call(EventPageSchema, {
+      method: 'GET',
+      path: `/v1/audit/events?${new URLSearchParams(defined)}`,
+    })
   }
 
   prove(eventId: string) {
-    return this.#call(ProofSchema, { method: 'GET', path: `/v1/audit/events/${encodeURIComponent(eventId)}/proof` })
+    return this.#call(ProofSchema, {
+      method: 'GET',
+      path: `/v1/audit/events/${encodeURIComponent(eventId)}/proof`,
+    })
   }
 
   close(): Promise<void> {
     return this.#transport.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #call<Shape>(schema: z.ZodType<Shape>, request: AdminRequest): Promise<Shape> {
@@ -140,9 +158,13 @@ export async function socketTransport(socketPath: string): Promise<Transport> {
   }
 }
 
-function contentOf({ body, archive }: AdminRequest): { payload: Readable | string; headers: Record<string, string> } | undefined {
+function contentOf({
+  body,
+  archive,
+}: AdminRequest): { payload: Readable | string; headers: Record<string, string> } | undefined {
   if (archive !== undefined) return { payload: archive, headers: { 'content-type': 'application/x-tar' } }
-  if (body !== undefined) return { payload: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+  if (body !== undefined)
+    return { payload: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
   return undefined
 }
 
@@ -162,7 +184,8 @@ function parseAnswer(text: string): unknown {
 }
 
 function toError(status: number, body: unknown): SallyportError {
-  const kind = (Object.keys(HTTP_STATUS) as ErrorKind[]).find((known) => HTTP_STATUS[known] === status) ?? 'internal'
+  const kind =
+    (Object.keys(HTTP_STATUS) as ErrorKind[]).find((known) => HTTP_STATUS[known] === status) ?? 'internal'
   const parsed = ErrorSchema.safeParse(body)
   if (!parsed.success) {
     return new SallyportError('admin.refused', `the control plane answered ${status}`, { kind })

@@ -26,7 +26,12 @@ export interface ControlPlane {
   authenticate(authorization: string | undefined): Identity | undefined
   push(tar: Readable, actor: Actor): Promise<{ version: ModelVersion; isNew: boolean }>
   revokeVersion(model: ModelName, version: VersionName, reason: string, actor: Actor): Promise<void>
-  deploy(model: ModelName, version: VersionName, environment: EnvironmentName, actor: Actor): Promise<Deployment>
+  deploy(
+    model: ModelName,
+    version: VersionName,
+    environment: EnvironmentName,
+    actor: Actor,
+  ): Promise<Deployment>
   createKey(request: CreateKeyRequest, actor: Actor): Promise<CreatedKey>
   revokeKey(keyId: string, actor: Actor): Promise<void>
   status(): Promise<Status>

@@ -35,15 +35,21 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
     Math.max(heading.length, ...safe.map((row) => row[column]?.length ?? 0)),
   )
   const line = (cells: readonly string[]) =>
-    cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
   print(line(headings))
   for (const row of safe) print(line(row))
 }
 
+/** Control, format and surrogate characters: what moves a cursor, hides text or turns its direction. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}]/gu
+
 /** Text with its control characters escaped. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return text.replaceAll(
+    UNPRINTABLE,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -8,8 +8,11 @@ export interface StateOptions {
 }
 
 export const stateOption = (): Option =>
-  new Option('--state <dir>', `state folder (default: ${DEFAULT_STATE}, else the demo's)`).env('SALLYPORT_STATE')
-export const configOption = (): Option => new Option('--config <file>', 'sallyport.yaml').env('SALLYPORT_CONFIG')
+  new Option('--state <dir>', `state folder (default: ${DEFAULT_STATE}, else the demo's)`).env(
+    'SALLYPORT_STATE',
+  )
+export const configOption = (): Option =>
+  new Option('--config <file>', 'sallyport.yaml').env('SALLYPORT_CONFIG')
 export const jsonOption = (): Option => new Option('--json', 'print JSON')
 
 /** The state folder that was named, or the one that is there. */

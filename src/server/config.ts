@@ -17,12 +17,17 @@ const secretReference = z
 /** `sallyport.yaml`. Every default is closed: loopback listeners, signatures required. */
 export const ConfigSchema = z
   .strictObject({
-    environment: z.string().default('production').describe('The environment whose deployments this server serves.'),
+    environment: z
+      .string()
+      .default('production')
+      .describe('The environment whose deployments this server serves.'),
     database: z
       .strictObject({
         url: secretReference
           .optional()
-          .describe('Reference to a postgres:// URL. Without it, records stand in SQLite in the state folder.'),
+          .describe(
+            'Reference to a postgres:// URL. Without it, records stand in SQLite in the state folder.',
+          ),
       })
       .prefault({}),
     gateway: z
@@ -35,9 +40,15 @@ export const ConfigSchema = z
           .max(1024 * MIB)
           .default(4 * MIB)
           .describe('Longest request body.'),
-        requestTimeoutMs: milliseconds.default(30_000).describe('From the first byte of a request to its answer.'),
+        requestTimeoutMs: milliseconds
+          .default(30_000)
+          .describe('From the first byte of a request to its answer.'),
         headersTimeoutMs: milliseconds.default(10_000).describe('Time a client has to send its headers.'),
-        maxConcurrentExchanges: z.int().min(1).default(1024).describe('Exchanges in flight; more are answered 503.'),
+        maxConcurrentExchanges: z
+          .int()
+          .min(1)
+          .default(1024)
+          .describe('Exchanges in flight; more are answered 503.'),
       })
       .prefault({}),
     admin: z
@@ -49,13 +60,13 @@ export const ConfigSchema = z
     runtime: z
       .strictObject({
         loadTimeoutMs: milliseconds.default(30_000).describe('Time a worker has to load a model.'),
-        inferTimeoutMs: milliseconds.default(5_000).describe('Time one inference may take before its worker is killed.'),
+        inferTimeoutMs: milliseconds
+          .default(5_000)
+          .describe('Time one inference may take before its worker is killed.'),
       })
       .prefault({}),
     admission: AdmissionPolicySchema.prefault({}),
-    log: z
-      .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
-      .prefault({}),
+    log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
   })
   .describe('Configuration of Sallyport.')
 

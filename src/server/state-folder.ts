@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { SallyportError } from '../core/index.ts'
@@ -38,12 +49,18 @@ export function createStateFolder(path: string): StateFolder {
   if (isStateFolder(directory)) return openStateFolder(directory)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   // A crash of the first start leaves at most the lock and an unfinished format file.
-  const strangers = readdirSync(directory).filter((name) => !/^(?:lock(?:-journal|-wal|-shm)?|format\.json\.new)$/.test(name))
+  const strangers = readdirSync(directory).filter(
+    (name) => !/^(?:lock(?:-journal|-wal|-shm)?|format\.json\.new)$/.test(name),
+  )
   if (strangers.length > 0) {
-    throw new SallyportError('state.foreign', `${directory} is not empty and is not a state folder of Sallyport`, {
-      kind: 'conflict',
-      remedy: 'give an empty or new directory with --state',
-    })
+    throw new SallyportError(
+      'state.foreign',
+      `${directory} is not empty and is not a state folder of Sallyport`,
+      {
+        kind: 'conflict',
+        remedy: 'give an empty or new directory with --state',
+      },
+    )
   }
   writeDurably(directory, 'format.json', {
     format: 'sallyport-state',
@@ -83,11 +100,15 @@ function readFormat(directory: string): z.infer<typeof FormatSchema> {
   try {
     format = FormatSchema.parse(JSON.parse(readFileSync(join(directory, 'format.json'), 'utf8')))
   } catch (cause) {
-    throw new SallyportError('state.foreign', `${join(directory, 'format.json')} was not written by Sallyport`, {
-      kind: 'conflict',
-      remedy: 'restore the file from a backup, or name another state folder with --state',
-      cause,
-    })
+    throw new SallyportError(
+      'state.foreign',
+      `${join(directory, 'format.json')} was not written by Sallyport`,
+      {
+        kind: 'conflict',
+        remedy: 'restore the file from a backup, or name another state folder with --state',
+        cause,
+      },
+    )
   }
   if (format.version > FORMAT_VERSION) {
     throw new SallyportError('state.newer', `${directory} was written by a newer Sallyport`, {
@@ -104,10 +125,14 @@ function requirePrivate(directory: string): void {
   const own = process.getuid?.()
   if (own === undefined) return
   if (uid === own && (mode & 0o022) === 0) return
-  throw new SallyportError('state.permissions', `${directory} belongs to another user or is writable by others`, {
-    kind: 'conflict',
-    remedy: `run as its owner; chmod 700 ${directory}`,
-  })
+  throw new SallyportError(
+    'state.permissions',
+    `${directory} belongs to another user or is writable by others`,
+    {
+      kind: 'conflict',
+      remedy: `run as its owner; chmod 700 ${directory}`,
+    },
+  )
 }
 
 function writeDurably(directory: string, name: string, value: unknown): void {

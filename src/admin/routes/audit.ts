@@ -16,7 +16,12 @@ export function auditRoutes(app: TypedInstance, controlPlane: ControlPlane): voi
       schema: {
         summary: 'Events of the transparency log in order, a page at a time.',
         querystring: z.strictObject({
-          from: z.coerce.number().int().min(0).optional().describe('Index of the first event; the newest page without it.'),
+          from: z.coerce
+            .number()
+            .int()
+            .min(0)
+            .optional()
+            .describe('Index of the first event; the newest page without it.'),
           limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(50),
           type: z.string().max(64).optional().describe('Only events of this type, within the page.'),
         }),

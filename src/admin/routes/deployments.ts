@@ -32,14 +32,20 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
     {
       schema: {
         summary: 'What was in force in an environment at a time; now, without one.',
-        querystring: z.strictObject({ environment: NameSchema, at: z.iso.datetime({ offset: true }).optional() }),
+        querystring: z.strictObject({
+          environment: NameSchema,
+          at: z.iso.datetime({ offset: true }).optional(),
+        }),
         response: { 200: z.array(DeploymentSchema) },
       },
     },
     async (request) => {
       const environment = request.query.environment as EnvironmentName
       const { at } = request.query
-      const deployments = at === undefined ? controlPlane.deployments.current(environment) : controlPlane.deployments.at(environment, Date.parse(at))
+      const deployments =
+        at === undefined
+          ? controlPlane.deployments.current(environment)
+          : controlPlane.deployments.at(environment, Date.parse(at))
       return (await deployments).map(toView)
     },
   )
@@ -53,7 +59,8 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
         response: { 200: z.array(DeploymentSchema) },
       },
     },
-    async (request) => (await controlPlane.deployments.history(request.query.environment as EnvironmentName)).map(toView),
+    async (request) =>
+      (await controlPlane.deployments.history(request.query.environment as EnvironmentName)).map(toView),
   )
 }
 

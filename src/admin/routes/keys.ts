@@ -24,13 +24,20 @@ export function keyRoutes(app: TypedInstance, controlPlane: ControlPlane): void 
       const { name, tenant, scopes, expiresAt } = request.body
       const expiry = expiresAt === undefined ? {} : { expiresAt: Date.parse(expiresAt) }
       const created = await controlPlane.createKey({ name, tenant, scopes, ...expiry }, request.actor)
-      return reply.code(201).send({ key: created.key, record: toView(created.record), event: created.eventId })
+      return reply
+        .code(201)
+        .send({ key: created.key, record: toView(created.record), event: created.eventId })
     },
   )
 
   app.get(
     '/v1/keys',
-    { schema: { summary: 'All API keys, without the keys themselves.', response: { 200: z.array(KeySchema) } } },
+    {
+      schema: {
+        summary: 'All API keys, without the keys themselves.',
+        response: { 200: z.array(KeySchema) },
+      },
+    },
     async () => (await controlPlane.keys.list()).map(toView),
   )
 

@@ -3,7 +3,13 @@ import { z } from 'zod'
 import { type ModelName, SallyportError, toTimestamp, type VersionName } from '../../core/index.ts'
 import type { ModelVersion } from '../../supply/index.ts'
 import type { ControlPlane } from '../control-plane.ts'
-import { ModelVersionSchema, type ModelVersionView, NameSchema, PushedSchema, VerificationSchema } from '../schemas.ts'
+import {
+  ModelVersionSchema,
+  type ModelVersionView,
+  NameSchema,
+  PushedSchema,
+  VerificationSchema,
+} from '../schemas.ts'
 import type { TypedInstance } from './instance.ts'
 
 const VersionParams = z.strictObject({ model: NameSchema, version: NameSchema })
@@ -13,7 +19,8 @@ export function modelRoutes(app: TypedInstance, controlPlane: ControlPlane): voi
     '/v1/models',
     {
       schema: {
-        summary: 'Push a model package as a tar archive (application/x-tar): scanned, signed, admitted or refused.',
+        summary:
+          'Push a model package as a tar archive (application/x-tar): scanned, signed, admitted or refused.',
         consumes: ['application/x-tar'],
         response: { 200: PushedSchema, 201: PushedSchema },
       },
@@ -30,14 +37,28 @@ export function modelRoutes(app: TypedInstance, controlPlane: ControlPlane): voi
     },
   )
 
-  app.get('/v1/models', { schema: { summary: 'Every version of every model.', response: { 200: z.array(ModelVersionSchema) } } }, async () =>
-    (await controlPlane.models.list()).map(toView),
+  app.get(
+    '/v1/models',
+    { schema: { summary: 'Every version of every model.', response: { 200: z.array(ModelVersionSchema) } } },
+    async () => (await controlPlane.models.list()).map(toView),
   )
 
   app.get(
     '/v1/models/:model/versions/:version',
-    { schema: { summary: 'One version with its lineage.', params: VersionParams, response: { 200: ModelVersionSchema } } },
-    async (request) => toView(await controlPlane.models.show(request.params.model as ModelName, request.params.version as VersionName)),
+    {
+      schema: {
+        summary: 'One version with its lineage.',
+        params: VersionParams,
+        response: { 200: ModelVersionSchema },
+      },
+    },
+    async (request) =>
+      toView(
+        await controlPlane.models.show(
+          request.params.model as ModelName,
+          request.params.version as VersionName,
+        ),
+      ),
   )
 
   app.post(
@@ -68,7 +89,12 @@ export function modelRoutes(app: TypedInstance, controlPlane: ControlPlane): voi
     },
     async (request, reply) => {
       const { model, version } = request.params
-      await controlPlane.revokeVersion(model as ModelName, version as VersionName, request.body.reason, request.actor)
+      await controlPlane.revokeVersion(
+        model as ModelName,
+        version as VersionName,
+        request.body.reason,
+        request.actor,
+      )
       return reply.code(204).send(null)
     },
   )

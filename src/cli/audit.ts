@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { verifyLog, verifyProof } from '../audit/index.ts'
+import { connect, logIdentity } from '../server/index.ts'
+import { EXIT, print, printJson, printTable } from './output.ts'
+import { createProgress } from './progress.ts'
+import { configOption, jsonOption, type StateOptions, stateOption, statePath } from './state-option.ts'
+
+export function auditCommand(): Command {
+  const command = new Command('audit')
+  command
+    .command('verify')
+    .description('recompute the whole log from its files and check every signature; asks no server')
+    .option('--key <vkey>', "verifier key of the log, kept from before; the state folder's own without it")
+    .action(verify)
+  command
+    .command('show')
+    .description('events in order, the newest without --from')
+    .option('--from <index>', 'index of the first event')
+    .option('--limit <count>', 'how many', '50')
+    .option('--type <type>', 'only events of this type')
+    .action(show)
+  command
+    .command('prove')
+    .description('prove that an event stands in the log')
+    .argument('<id>', 'event id, as in the header x-sallyport-event')
+    .option('--out <file>', 'write the proof (C2SP tlog-proof) to a file')
+    .action(prove)
+  for (const each of command.commands)
+    each.addOption(stateOption()).addOption(configOption()).addOption(jsonOption())
+  return command
+}
+
+async function verify(options: StateOptions & { key?: string }): Promise<void> {
+  const { directory, verifierKey } = await logIdentity(statePath(options))
+  const report = await createProgress({ isSilent: options.json === true }).step(
+    `verify ${directory}`,
+    () => verifyLog(directory, options.key ?? verifierKey),
+    (done) => (done.isSound ? `the log is sound: ${done.size} events` : 'the log is NOT sound'),
+  )
+  process.exitCode = report.isSound ? EXIT.clean : EXIT.findings
+  if (options.json === true) return printJson(report)
+  for (const problem of report.problems) print(`✘ ${problem}`)
+  print(`verifier key  ${options.key ?? verifierKey}`)
+  print(report.checkpoint.trimEnd())
+}
+
+async function show(options: StateOptions & { from?: string; limit: string; type?: string }): Promise<void> {
+  await using client = await connect(statePath(options), options.config)
+  const { from, limit, type } = options
+  const page = await client.events({
+    limit: Number(limit),
+    ...(from === undefined ? {} : { from: Number(from) }),
+    ...(type === undefined ? {} : { type }),
+  })
+  if (options.json === true) return printJson(page)
+  printTable(
+    ['INDEX', 'TIME', 'TYPE', 'ID', 'DATA'],
+    page.events.map((event) => [String(event.index), event.at, event.type, event.id, summary(event.data)]),
+  )
+  print(`${page.size} events in all`)
+}
+
+function summary(data: Readonly<Record<string, unknown>>): string {
+  return Object.entries(data)
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ')
+}
+
+async function prove(id: string, options: StateOptions & { out?: string }): Promise<void> {
+  await using client = await connect(statePath(options), options.config)
+  const proof = await client.prove(id)
+  // The answer is not believed: the proof is checked here against the key that the state folder holds.
+  const { verifierKey } = await logIdentity(statePath(options))
+  const verified = verifyProof(proof.proof, verifierKey, Buffer.from(proof.entry, 'base64'))
+  if (options.out !== undefined) writeFileSync(options.out, proof.proof)
+  if (options.json === true) return printJson({ ...proof, proofVerified: true })
+  print(`✔ event ${id} is entry ${verified.index} of a log of ${verified.size}`)
+  print(`verifier key  ${verifierKey}`)
+  if (options.out === undefined) print(proof.proof.trimEnd())
+  else print(`proof written to ${options.out}`)
+}

@@ -1,0 +1,182 @@
+import { inputSchema } from '../controls/index.ts'
+import {
+  type ArtifactId,
+  type EnvironmentName,
+  type ModelName,
+  type SallyportError,
+  systemClock,
+  toSallyportError,
+  type VersionName,
+} from '../core/index.ts'
+import { createGateway, type Gateway, type GatewaySnapshot, type Route } from '../gateway/index.ts'
+import { ModelRuntime, type RunningModel } from '../runtime/index.ts'
+import type { ModelVersion } from '../supply/index.ts'
+import type { Platform } from './platform.ts'
+import { VERSION } from './version.ts'
+
+/** A version whose worker runs. */
+interface Loaded {
+  readonly record: ModelVersion
+  readonly running: RunningModel
+}
+
+/** A version that is deployed and could not be loaded. */
+interface Refused {
+  readonly artifactId: ArtifactId
+  readonly refusal: SallyportError
+}
+
+/**
+ * What is served: the workers of the versions in force and the gateway in front of them. It follows the deployments of
+ * one environment; a change is loaded first, swapped in as a whole, and what it replaced is stopped after that.
+ */
+export class Serving {
+  readonly gateway: Gateway
+  readonly #platform: Platform
+  readonly #runtime: ModelRuntime
+  readonly #loaded = new Map<ArtifactId, Loaded>()
+  readonly #refused = new Map<string, Refused>()
+  #routes: GatewaySnapshot['routes'] = new Map()
+  #refreshing: Promise<void> = Promise.resolve()
+
+  constructor(platform: Platform) {
+    this.#platform = platform
+    const { config, log, logger, meters } = platform
+    this.#runtime = new ModelRuntime({
+      loadTimeoutMs: config.runtime.loadTimeoutMs,
+      inferTimeoutMs: config.runtime.inferTimeoutMs,
+      onEvent: (event) =>
+        void log.append(event).catch((error) => logger.error('a worker event was not recorded', { error })),
+    })
+    this.gateway = createGateway({
+      host: config.gateway.host,
+      port: config.gateway.port,
+      version: VERSION,
+      snapshot: this.#snapshot(),
+      controls: [inputSchema()],
+      evidence: log,
+      metrics: meters,
+      logger,
+      clock: systemClock,
+      limits: {
+        bodyBytes: config.gateway.bodyLimitBytes,
+        requestTimeoutMs: config.gateway.requestTimeoutMs,
+        headersTimeoutMs: config.gateway.headersTimeoutMs,
+        concurrentExchanges: config.gateway.maxConcurrentExchanges,
+      },
+    })
+  }
+
+  /**
+   * Proves a version and has a worker load it, before it is deployed.
+   * @throws SallyportError the refusal of the registry or of the worker.
+   */
+  async prepare(model: ModelName, version: VersionName): Promise<ArtifactId> {
+    const opened = await this.#platform.models.open(model, version)
+    if (this.#loaded.has(opened.artifactId)) return opened.artifactId
+    const running = await this.#runtime.load({
+      artifactId: opened.artifactId,
+      manifestBytes: opened.manifestBytes,
+      modelFile: opened.modelFile,
+      model,
+      version,
+    })
+    this.#loaded.set(opened.artifactId, { record: opened.versionRecord, running })
+    return opened.artifactId
+  }
+
+  /** Brings what is served in line with the deployments; one refresh at a time, in order. */
+  refresh(): Promise<void> {
+    this.#refreshing = this.#refreshing.then(
+      () => this.#refresh(),
+      () => this.#refresh(),
+    )
+    return this.#refreshing
+  }
+
+  /** Puts the current keys and routes before the gateway. */
+  swap(): void {
+    this.gateway.swap(this.#snapshot())
+  }
+
+  status() {
+    const serving = [...this.#loaded.values()].map(({ record, running }) => ({
+      model: record.model,
+      version: record.version,
+      artifact: record.artifactId,
+      isReady: running.isReady(),
+    }))
+    const refused = [...this.#refused].map(([reference, { artifactId, refusal }]) => {
+      const [model = '', version = ''] = reference.split('@')
+      return { model, version, artifact: artifactId, isReady: false, reason: refusal.code }
+    })
+    return [...serving, ...refused]
+  }
+
+  /** The digest that the worker of a version computed itself. */
+  workerDigest(artifactId: ArtifactId): ArtifactId | undefined {
+    return this.#loaded.get(artifactId)?.running.digest
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await this.gateway.close(graceMs)
+    await this.#runtime.close()
+  }
+
+  async #refresh(): Promise<void> {
+    const { deployments, config, log, logger } = this.#platform
+    const environment = config.environment as EnvironmentName
+    const inForce = await deployments.current(environment)
+    const routes = new Map<ModelName, readonly Route[]>()
+    const kept = new Set<ArtifactId>()
+    this.#refused.clear()
+    for (const { model, version, artifactId } of inForce) {
+      try {
+        await this.prepare(model, version)
+      } catch (thrown) {
+        const refusal = toSallyportError(thrown)
+        this.#refused.set(`${model}@${version}`, { artifactId, refusal })
+        await log.append({
+          type: 'model.load-refused',
+          data: { model, version, artifact: artifactId, code: refusal.code },
+        })
+        logger.error('a deployed version was refused', {
+          model,
+          version,
+          artifact: artifactId,
+          code: refusal.code,
+        })
+        continue
+      }
+      const loaded = this.#loaded.get(artifactId)
+      if (loaded === undefined) continue
+      kept.add(artifactId)
+      routes.set(model, [toRoute(loaded, environment)])
+    }
+    this.#routes = routes
+    this.swap()
+    for (const [artifactId, { running }] of this.#loaded) {
+      if (kept.has(artifactId)) continue
+      this.#loaded.delete(artifactId)
+      await running.stop()
+    }
+  }
+
+  #snapshot(): GatewaySnapshot {
+    return { keys: this.#platform.keySnapshot, routes: this.#routes }
+  }
+}
+
+function toRoute({ record, running }: Loaded, environment: EnvironmentName): Route {
+  return {
+    model: record.model,
+    version: record.version,
+    environment,
+    artifactId: record.artifactId,
+    schema: record.schema,
+    platform: 'onnxruntime_onnx',
+    isDefault: true,
+    infer: (inputs, options) => running.infer(inputs, options),
+    isReady: () => running.isReady(),
+  }
+}
