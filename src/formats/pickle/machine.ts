@@ -1,0 +1,859 @@
+import type { ByteSource } from '../bytes/index.ts'
+import { type Constant, readConstant } from './constants.ts'
+import { Memo } from './memo.ts'
+import { isFloatText, parseInt0, parseLong0, parseMemoIndex } from './numbers.ts'
+import { resolvePython2Name } from './python2-names.ts'
+import { decodeQuotedString, decodeRawUnicodeEscape } from './text.ts'
+import { Utf8Check } from './utf8.ts'
+import {
+  BufferValue,
+  type CallOpcode,
+  CallValue,
+  ContainerValue,
+  type GlobalOpcode,
+  GlobalValue,
+  PersistentValue,
+  type PickleObject,
+  tupleItems,
+  type Value,
+} from './values.ts'
+
+/** Why a stream ended before its STOP. */
+export type BreakCode =
+  | 'truncated'
+  | 'invalid-opcode'
+  | 'stack-underflow'
+  | 'no-mark'
+  | 'odd-items'
+  | 'memo-missing'
+  | 'bad-number'
+  | 'bad-text'
+  | 'bad-global'
+  | 'bad-size'
+  | 'bad-extension'
+  | 'unsupported-protocol'
+  | 'over-budget'
+
+export interface PickleEnd {
+  /** The first byte that was not read as part of this pickle. */
+  readonly end: number
+  /** Undefined when STOP was reached. */
+  readonly breakCode: BreakCode | undefined
+  /** Of the opcode that could not be carried out. */
+  readonly breakOffset: number
+  readonly result: Value | undefined
+  readonly opcodes: number
+  /** Frames that promise more than the file has: CPython's C code refuses them, its Python code goes on. */
+  readonly hasOverlongFrame: boolean
+}
+
+/** What happens while a stream is loaded. Each call comes before the machine reads on. */
+export interface PickleVisitor {
+  onGlobal?(global: GlobalValue): void
+  onCall?(call: CallValue): void
+  /** `__setstate__`, an update of `__dict__`, or `setattr` for a pair of states. */
+  onBuild?(target: Value, state: Value, offset: number): void
+  /** APPEND(S), SETITEM(S) or ADDITEMS on something that is not a container of the stream's own making. */
+  onMutate?(target: PickleObject, method: 'extend' | '__setitem__' | 'add', offset: number): void
+  onPersistent?(persistent: PersistentValue): void
+  /**
+   * After BUILD: a loader that reads raw bytes from the file here says where the file goes on. `filePosition` is where
+   * its file stands, which is behind the frame when there is one.
+   */
+  afterBuild?(target: Value, filePosition: number): number | undefined
+}
+
+export interface PickleOptions {
+  readonly start?: number
+  readonly maxOpcodes?: number
+  /** Objects made by one stream, and values kept in containers, on the stack and in the memo. */
+  readonly maxObjects?: number
+  readonly maxValues?: number
+  /** Carried over from an earlier pickle of the same unpickler. */
+  readonly memo?: Memo
+  /** Extension codes that earlier pickles of the process registered, as `module name`. */
+  readonly extensions?: Map<number, readonly [string, string]>
+  /** Called every million opcodes; throws to stop. */
+  readonly onProgress?: (offset: number) => void
+}
+
+export const DEFAULT_MAX_OPCODES = 400_000_000
+const DEFAULT_MAX_OBJECTS = 2_500_000
+const DEFAULT_MAX_VALUES = 16_000_000
+const WINDOW_BYTES = 64 * 1024
+/** More than any opcode with arguments of fixed length. */
+const LOOKAHEAD = 16
+/** A longer line is checked for its end only; no name, number or id is that long. */
+const MAX_LINE_BYTES = 1024 * 1024
+const MAX_NAME_BYTES = 64 * 1024
+const PROGRESS_OPCODES = 1_000_000
+
+class Break extends Error {
+  readonly code: BreakCode
+  constructor(code: BreakCode) {
+    super(code)
+    this.code = code
+  }
+}
+
+/**
+ * Carries out a pickle without making anything: the stack, marks and memo are exactly those of CPython's C unpickler
+ * (Modules/_pickle.c, protocols 0 to 5), the values are abstract. Whatever the bytes are, every global and call that a
+ * loader would reach before the stream breaks has been given to the visitor.
+ *
+ * Where CPython's C code refuses a value's type and its Python twin (`pickle._Unpickler`, which joblib uses) does not,
+ * the machine goes on.
+ */
+export class PickleMachine {
+  readonly source: ByteSource
+  readonly memo: Memo
+  readonly extensions: Map<number, readonly [string, string]>
+  readonly #visitor: PickleVisitor
+  readonly #options: PickleOptions
+  readonly #maxValues: number
+  readonly #maxObjects: number
+  /** A window over the source, with its offset in it. */
+  readonly #window: Uint8Array
+  #windowLength = 0
+  #base: number
+  #at = 0
+  readonly #stack: Value[] = []
+  readonly #marks: number[] = []
+  readonly #constantsTuples: (ContainerValue | undefined)[] = []
+  #fence = 0
+  #protocol = 0
+  #opcodes = 0
+  #objects = 0
+  /** Put into containers, and of those the ones that had to be kept. */
+  #values = 0
+  #kept = 0
+  #hasOverlongFrame = false
+  #frameEnd = 0
+  /** Where the frame that is being read ends, and where the file goes on after raw bytes. */
+  #jumpAt = Number.POSITIVE_INFINITY
+  #jumpTo = 0
+
+  constructor(source: ByteSource, visitor: PickleVisitor, options: PickleOptions = {}) {
+    this.source = source
+    this.memo = options.memo ?? new Memo()
+    this.extensions = options.extensions ?? new Map()
+    this.#visitor = visitor
+    this.#options = options
+    this.#maxValues = options.maxValues ?? DEFAULT_MAX_VALUES
+    this.#maxObjects = options.maxObjects ?? DEFAULT_MAX_OBJECTS
+    this.#window = new Uint8Array(Math.min(WINDOW_BYTES, Math.max(LOOKAHEAD, source.size)))
+    this.#base = options.start ?? 0
+  }
+
+  /** Loads one pickle. Never throws for what the bytes are. */
+  run(): PickleEnd {
+    let opcodeOffset = this.#base
+    try {
+      const maxOpcodes = this.#options.maxOpcodes ?? DEFAULT_MAX_OPCODES
+      let untilProgress = PROGRESS_OPCODES
+      this.#refill()
+      for (;;) {
+        if (this.#at + LOOKAHEAD > this.#windowLength) this.#refill()
+        opcodeOffset = this.#base + this.#at
+        if (opcodeOffset >= this.#jumpAt) {
+          opcodeOffset = this.#jumpTo
+          this.#jumpAt = Number.POSITIVE_INFINITY
+          this.#seek(opcodeOffset)
+        }
+        if (this.#at >= this.#windowLength) throw new Break('truncated')
+        const opcode = this.#window[this.#at++] ?? 0
+        if (opcode === 0x2e) {
+          this.#opcodes++
+          return this.#ended(undefined, opcodeOffset, this.#pop())
+        }
+        this.#step(opcode, opcodeOffset)
+        this.#opcodes++
+        if (--untilProgress === 0) {
+          untilProgress = PROGRESS_OPCODES
+          if (this.#opcodes >= maxOpcodes) throw new Break('over-budget')
+          this.#options.onProgress?.(opcodeOffset)
+        }
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof Break)) throw thrown
+      return this.#ended(thrown.code, opcodeOffset, undefined)
+    }
+  }
+
+  /** The constant at an offset that the machine gave as a value. */
+  constant(offset: number, maxBytes = 64 * 1024): Constant | undefined {
+    return readConstant(this.source, offset, maxBytes)
+  }
+
+  #ended(breakCode: BreakCode | undefined, breakOffset: number, result: Value | undefined): PickleEnd {
+    return {
+      end: Math.min(this.#base + this.#at, this.source.size),
+      breakCode,
+      breakOffset,
+      result,
+      opcodes: this.#opcodes,
+      hasOverlongFrame: this.#hasOverlongFrame,
+    }
+  }
+
+  #step(opcode: number, offset: number): void {
+    const stack = this.#stack
+    switch (opcode) {
+      case 0x28: // MARK
+        if (this.#marks.length >= this.#maxValues) throw new Break('over-budget')
+        this.#marks.push(stack.length)
+        this.#fence = stack.length
+        return
+      case 0x30: // POP
+        this.#popOrUnmark()
+        return
+      case 0x31: // POP_MARK
+        stack.length = this.#marker()
+        return
+      case 0x32: // DUP
+        this.#push(this.#top())
+        return
+      case 0x4e: // NONE
+      case 0x88: // NEWTRUE
+      case 0x89: // NEWFALSE
+        this.#push(offset)
+        return
+      case 0x4a: // BININT
+        this.#skip(4)
+        this.#push(offset)
+        return
+      case 0x4b: // BININT1
+        this.#skip(1)
+        this.#push(offset)
+        return
+      case 0x4d: // BININT2
+        this.#skip(2)
+        this.#push(offset)
+        return
+      case 0x47: // BINFLOAT
+        this.#skip(8)
+        this.#push(offset)
+        return
+      case 0x46: // FLOAT
+        if (!isFloatText(this.#numberLine())) throw new Break('bad-number')
+        this.#push(offset)
+        return
+      case 0x49: // INT
+        if (parseInt0(this.#numberLine()) === undefined) throw new Break('bad-number')
+        this.#push(offset)
+        return
+      case 0x4c: // LONG
+        if (parseLong0(this.#numberLine()) === undefined) throw new Break('bad-number')
+        this.#push(offset)
+        return
+      case 0x8a: // LONG1
+        this.#skipPayload(this.#unsigned(1))
+        this.#push(offset)
+        return
+      case 0x8b: // LONG4
+        this.#skipPayload(this.#signed4())
+        this.#push(offset)
+        return
+      case 0x53: // STRING
+        this.#quotedLine()
+        this.#push(offset)
+        return
+      case 0x56: // UNICODE
+        this.#escapedLine()
+        this.#push(offset)
+        return
+      case 0x54: // BINSTRING
+        this.#skipPayload(this.#signed4())
+        this.#push(offset)
+        return
+      case 0x55: // SHORT_BINSTRING
+      case 0x43: // SHORT_BINBYTES
+        this.#skipPayload(this.#unsigned(1))
+        this.#push(offset)
+        return
+      case 0x42: // BINBYTES
+        this.#skipPayload(this.#unsigned(4))
+        this.#push(offset)
+        return
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        this.#skipPayload(this.#unsigned(8))
+        this.#push(offset)
+        return
+      case 0x8c: // SHORT_BINUNICODE
+        this.#skipText(this.#unsigned(1))
+        this.#push(offset)
+        return
+      case 0x58: // BINUNICODE
+        this.#skipText(this.#unsigned(4))
+        this.#push(offset)
+        return
+      case 0x8d: // BINUNICODE8
+        this.#skipText(this.#unsigned(8))
+        this.#push(offset)
+        return
+      case 0x29: // EMPTY_TUPLE
+        this.#push(this.#container('tuple', [], offset))
+        return
+      case 0x85: // TUPLE1
+        this.#tuple(1, offset)
+        return
+      case 0x86: // TUPLE2
+        this.#tuple(2, offset)
+        return
+      case 0x87: // TUPLE3
+        this.#tuple(3, offset)
+        return
+      case 0x74: // TUPLE
+        this.#push(this.#container('tuple', stack.splice(this.#marker()), offset))
+        return
+      case 0x5d: // EMPTY_LIST
+        this.#push(this.#container('list', [], offset))
+        return
+      case 0x6c: // LIST
+        this.#push(this.#container('list', stack.splice(this.#marker()), offset))
+        return
+      case 0x7d: // EMPTY_DICT
+        this.#push(this.#container('dict', [], offset))
+        return
+      case 0x64: {
+        // DICT
+        const mark = this.#marker()
+        if ((stack.length - mark) % 2 !== 0) throw new Break('odd-items')
+        this.#push(this.#container('dict', stack.splice(mark), offset))
+        return
+      }
+      case 0x8f: // EMPTY_SET
+        this.#push(this.#container('set', [], offset))
+        return
+      case 0x91: // FROZENSET
+        this.#push(this.#container('frozenset', stack.splice(this.#marker()), offset))
+        return
+      case 0x61: // APPEND
+        if (stack.length - 1 <= this.#fence) throw new Break('stack-underflow')
+        this.#putInto(stack.length - 1, 'extend', offset)
+        return
+      case 0x65: // APPENDS
+        this.#putInto(this.#marker(), 'extend', offset)
+        return
+      case 0x73: // SETITEM
+        this.#putInto(stack.length - 2, '__setitem__', offset)
+        return
+      case 0x75: // SETITEMS
+        this.#putInto(this.#marker(), '__setitem__', offset)
+        return
+      case 0x90: // ADDITEMS
+        this.#putInto(this.#marker(), 'add', offset)
+        return
+      case 0x70: // PUT
+        this.#memoPut(this.#memoIndexLine())
+        return
+      case 0x71: // BINPUT
+        this.#memoPut(this.#unsigned(1))
+        return
+      case 0x72: // LONG_BINPUT
+        this.#memoPut(this.#unsigned(4))
+        return
+      case 0x94: // MEMOIZE
+        this.memo.memoize(this.#top())
+        if (this.memo.size > this.#maxValues) throw new Break('over-budget')
+        return
+      case 0x67: // GET
+        this.#memoGet(this.#memoIndexLine())
+        return
+      case 0x68: // BINGET
+        this.#memoGet(this.#unsigned(1))
+        return
+      case 0x6a: // LONG_BINGET
+        this.#memoGet(this.#unsigned(4))
+        return
+      case 0x80: // PROTO
+        this.#proto()
+        return
+      case 0x95: // FRAME
+        this.#frame()
+        return
+      case 0x63: {
+        // GLOBAL
+        const module = this.#nameLine(false)
+        this.#pushGlobal(module, this.#nameLine(false), 'GLOBAL', offset)
+        return
+      }
+      case 0x93: // STACK_GLOBAL
+        this.#stackGlobal(offset)
+        return
+      case 0x69: // INST
+        this.#inst(offset)
+        return
+      case 0x6f: // OBJ
+        this.#obj(offset)
+        return
+      case 0x52: {
+        // REDUCE
+        const args = this.#pop()
+        this.#call(this.#pop(), args, undefined, 'REDUCE', offset)
+        return
+      }
+      case 0x81: {
+        // NEWOBJ
+        const args = this.#pop()
+        this.#call(this.#pop(), args, undefined, 'NEWOBJ', offset)
+        return
+      }
+      case 0x92: {
+        // NEWOBJ_EX
+        const keywords = this.#pop()
+        const args = this.#pop()
+        this.#call(this.#pop(), args, keywords, 'NEWOBJ_EX', offset)
+        return
+      }
+      case 0x62: // BUILD
+        this.#build(offset)
+        return
+      case 0x50: // PERSID
+        this.#lineEnd()
+        this.#persistent(offset, offset)
+        return
+      case 0x51: // BINPERSID
+        this.#persistent(this.#pop(), offset)
+        return
+      case 0x82: // EXT1
+        this.#extension(this.#unsigned(1), offset)
+        return
+      case 0x83: // EXT2
+        this.#extension(this.#unsigned(2), offset)
+        return
+      case 0x84: // EXT4
+        this.#extension(this.#signed4(), offset)
+        return
+      case 0x97: // NEXT_BUFFER
+        this.#push(new BufferValue(offset))
+        return
+      case 0x98: // READONLY_BUFFER
+        this.#top()
+        return
+      default:
+        throw new Break('invalid-opcode')
+    }
+  }
+
+  // The window over the source.
+
+  #refill(): void {
+    const position = this.#base + this.#at
+    if (this.#windowLength > 0 && this.#base + this.#windowLength >= this.source.size) return
+    this.#base = position
+    this.#at = 0
+    this.#windowLength = 0
+    if (position >= this.source.size) return
+    const bytes = this.source.read(position, this.#window.length)
+    this.#window.set(bytes)
+    this.#windowLength = bytes.length
+  }
+
+  #seek(position: number): void {
+    if (position >= this.#base && position <= this.#base + this.#windowLength) {
+      this.#at = position - this.#base
+      return
+    }
+    this.#base = position
+    this.#at = 0
+    this.#windowLength = 0
+    this.#refill()
+  }
+
+  #skip(length: number): void {
+    if (this.#at + length > this.#windowLength) throw new Break('truncated')
+    this.#at += length
+  }
+
+  #unsigned(width: 1 | 2 | 4 | 8): number {
+    const at = this.#at
+    this.#skip(width)
+    const bytes = this.#window
+    const low = bytes[at] ?? 0
+    if (width === 1) return low
+    const two = low | ((bytes[at + 1] ?? 0) << 8)
+    if (width === 2) return two
+    const four = (two | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0
+    if (width === 4) return four
+    let high = 0
+    for (let index = 7; index >= 4; index--) high = high * 256 + (bytes[at + index] ?? 0)
+    return high * 0x1_0000_0000 + four
+  }
+
+  #signed4(): number {
+    return this.#unsigned(4) | 0
+  }
+
+  #skipPayload(length: number): void {
+    if (length < 0) throw new Break('bad-size')
+    const position = this.#base + this.#at + length
+    if (position > this.source.size) throw new Break('truncated')
+    this.#seek(position)
+  }
+
+  /** Text must be UTF-8, surrogates allowed; what is not ends the stream in every loader. */
+  #skipText(length: number): void {
+    if (this.#at + length <= this.#windowLength) {
+      const bytes = this.#window
+      const end = this.#at + length
+      let at = this.#at
+      while (at < end && (bytes[at] ?? 0) < 0x80) at++
+      if (at < end) {
+        const check = new Utf8Check(true)
+        if (!check.add(bytes, at, end) || !check.isComplete) throw new Break('bad-text')
+      }
+      this.#at = end
+      return
+    }
+    const start = this.#base + this.#at
+    if (start + length > this.source.size) throw new Break('truncated')
+    const check = new Utf8Check(true)
+    for (let done = 0; done < length; ) {
+      const bytes = this.source.read(start + done, Math.min(WINDOW_BYTES, length - done))
+      if (bytes.length === 0) throw new Break('truncated')
+      if (!check.add(bytes, 0, bytes.length)) throw new Break('bad-text')
+      done += bytes.length
+    }
+    if (!check.isComplete) throw new Break('bad-text')
+    this.#seek(start + length)
+  }
+
+  /** Moves behind the line and gives its length without the line end. */
+  #lineEnd(): number {
+    const start = this.#base + this.#at
+    const inWindow = this.#window.subarray(0, this.#windowLength).indexOf(0x0a, this.#at)
+    if (inWindow !== -1) {
+      const length = inWindow - this.#at
+      this.#at = inWindow + 1
+      return length
+    }
+    for (let position = this.#base + this.#windowLength; position < this.source.size; ) {
+      const bytes = this.source.read(position, WINDOW_BYTES)
+      if (bytes.length === 0) break
+      const found = bytes.indexOf(0x0a)
+      if (found !== -1) {
+        this.#seek(position + found + 1)
+        return position + found - start
+      }
+      position += bytes.length
+    }
+    throw new Break('truncated')
+  }
+
+  /** The bytes of the line, or undefined when it is too long to look at. A copy. */
+  #line(maxBytes: number): Buffer | undefined {
+    const start = this.#base + this.#at
+    const length = this.#lineEnd()
+    return length > maxBytes ? undefined : Buffer.from(this.source.read(start, length))
+  }
+
+  #numberLine(): string {
+    return this.#line(MAX_NAME_BYTES)?.toString('latin1') ?? ''
+  }
+
+  #memoIndexLine(): number {
+    const index = parseMemoIndex(this.#numberLine())
+    if (index === undefined) throw new Break('bad-number')
+    return index
+  }
+
+  #quotedLine(): void {
+    const line = this.#line(MAX_LINE_BYTES)
+    if (line !== undefined && decodeQuotedString(line) === undefined) throw new Break('bad-text')
+  }
+
+  #escapedLine(): void {
+    const line = this.#line(MAX_LINE_BYTES)
+    if (line !== undefined && decodeRawUnicodeEscape(line) === undefined) throw new Break('bad-text')
+  }
+
+  #nameLine(isAscii: boolean): string {
+    const line = this.#line(MAX_NAME_BYTES)
+    if (line === undefined || line.length === 0) throw new Break('bad-global')
+    if (isAscii ? line.some((byte) => byte >= 0x80) : !isStrictUtf8(line)) throw new Break('bad-text')
+    return line.toString('utf8')
+  }
+
+  // The stack.
+
+  #push(value: Value): void {
+    if (this.#stack.length >= this.#maxValues) throw new Break('over-budget')
+    this.#stack.push(value)
+  }
+
+  #pop(): Value {
+    if (this.#stack.length <= this.#fence) throw new Break('stack-underflow')
+    const value = this.#stack.pop()
+    if (value === undefined) throw new Break('stack-underflow')
+    return value
+  }
+
+  #top(): Value {
+    const value = this.#stack[this.#stack.length - 1]
+    if (value === undefined || this.#stack.length <= this.#fence) throw new Break('stack-underflow')
+    return value
+  }
+
+  #popOrUnmark(): void {
+    const marks = this.#marks
+    if (marks.length > 0 && marks[marks.length - 1] === this.#stack.length) {
+      this.#marker()
+    } else {
+      this.#pop()
+    }
+  }
+
+  /** Takes the last mark away and gives its place on the stack. */
+  #marker(): number {
+    const mark = this.#marks.pop()
+    if (mark === undefined) throw new Break('no-mark')
+    this.#fence = this.#marks[this.#marks.length - 1] ?? 0
+    return mark
+  }
+
+  #container(type: ContainerValue['type'], items: Value[], offset: number): ContainerValue {
+    this.#countObject()
+    this.#countValues(items.length)
+    return new ContainerValue(type, items, offset)
+  }
+
+  #countObject(): void {
+    if (++this.#objects > this.#maxObjects) throw new Break('over-budget')
+  }
+
+  /** Twice the budget ends the stream; containers keep less from the budget on. */
+  #countValues(count: number): void {
+    this.#values += count
+    this.#kept += count
+    if (this.#kept > 2 * this.#maxValues) throw new Break('over-budget')
+  }
+
+  #tuple(length: 1 | 2 | 3, offset: number): void {
+    const start = this.#stack.length - length
+    if (start < this.#fence) throw new Break('stack-underflow')
+    const stack = this.#stack
+    const third = length > 2 ? stack.pop() : undefined
+    const second = length > 1 ? stack.pop() : undefined
+    const first = stack.pop()
+    const items: Value[] = []
+    if (first !== undefined) items.push(first)
+    if (second !== undefined) items.push(second)
+    if (third !== undefined) items.push(third)
+    if (this.#objects > this.#maxObjects / 2 && items.every((item) => typeof item === 'number')) {
+      this.#push(this.#constantsTuple(length))
+      return
+    }
+    this.#push(this.#container('tuple', items, offset))
+  }
+
+  /** Half the budget of objects spent, tuples of constants share one object that only says their length. */
+  #constantsTuple(length: 1 | 2 | 3): ContainerValue {
+    const known = this.#constantsTuples[length]
+    if (known !== undefined) return known
+    const tuple = new ContainerValue('tuple', [], -1)
+    tuple.dropped = length
+    this.#constantsTuples[length] = tuple
+    return tuple
+  }
+
+  /** Puts what stands from `start` on into what stands below. */
+  #putInto(start: number, method: 'extend' | '__setitem__' | 'add', offset: number): void {
+    const stack = this.#stack
+    if (start > stack.length || start <= this.#fence) throw new Break('stack-underflow')
+    const count = stack.length - start
+    if (count === 0) return
+    if (method === '__setitem__' && count % 2 !== 0) throw new Break('odd-items')
+    const target = stack[start - 1]
+    if (typeof target === 'object') {
+      if (target.kind === 'container') this.#fill(target, start)
+      else {
+        if (target.kind === 'call') this.#keepMembers(target, start)
+        this.#visitor.onMutate?.(target, method, offset)
+      }
+    }
+    stack.length = start
+  }
+
+  /** Beyond the budget only what could matter is kept: objects, and entries of a dict whose key looks special. */
+  #fill(target: ContainerValue, start: number): void {
+    const stack = this.#stack
+    this.#values += stack.length - start
+    if (this.#values <= this.#maxValues) {
+      for (let index = start; index < stack.length; index++) {
+        const item = stack[index]
+        if (item !== undefined) target.items.push(item)
+      }
+      return
+    }
+    const step = target.type === 'dict' ? 2 : 1
+    for (let index = start; index < stack.length; index += step) {
+      const item = stack[index]
+      const value = step === 2 ? stack[index + 1] : undefined
+      if (item === undefined) continue
+      if (typeof item === 'object' || typeof value === 'object' || (step === 2 && this.#isSpecialKey(item))) {
+        this.#countValues(step)
+        target.items.push(item)
+        if (value !== undefined) target.items.push(value)
+      } else {
+        target.dropped += step
+      }
+    }
+  }
+
+  #isSpecialKey(key: number): boolean {
+    const constant = readConstant(this.source, key, 64)
+    return (constant?.type === 'text' || constant?.type === 'string') && constant.value.startsWith('_')
+  }
+
+  #keepMembers(target: CallValue, start: number): void {
+    for (let index = start; index < this.#stack.length; index++) {
+      const item = this.#stack[index]
+      if (typeof item !== 'object') continue
+      this.#countValues(1)
+      target.members ??= []
+      target.members.push(item)
+    }
+  }
+
+  // The memo.
+
+  #memoPut(index: number): void {
+    this.memo.put(index, this.#top())
+    if (this.memo.size > this.#maxValues) throw new Break('over-budget')
+  }
+
+  #memoGet(index: number): void {
+    const value = this.memo.get(index)
+    if (value === undefined) throw new Break('memo-missing')
+    this.#push(value)
+  }
+
+  // What the opcodes do beyond the stack.
+
+  #proto(): void {
+    const protocol = this.#unsigned(1)
+    if (protocol > 5) throw new Break('unsupported-protocol')
+    this.#protocol = protocol
+  }
+
+  /** CPython's C code only asks that a frame's bytes be there; opcodes may straddle its end. */
+  #frame(): void {
+    const length = this.#unsigned(8)
+    this.#frameEnd = this.#base + this.#at + length
+    if (this.#frameEnd > this.source.size) this.#hasOverlongFrame = true
+  }
+
+  #pushGlobal(module: string, name: string, opcode: GlobalOpcode, offset: number): void {
+    this.#countObject()
+    const global = new GlobalValue(module, name, opcode, offset, this.#protocol)
+    this.#visitor.onGlobal?.(global)
+    this.#push(global)
+  }
+
+  #stackGlobal(offset: number): void {
+    const name = this.#nameOperand(this.#pop())
+    const module = this.#nameOperand(this.#pop())
+    this.#countObject()
+    const global = new GlobalValue(module, name, 'STACK_GLOBAL', offset, this.#protocol)
+    this.#visitor.onGlobal?.(global)
+    this.#push(global)
+  }
+
+  /** The text of an operand; undefined when it is made by a call. What can never be text ends the stream. */
+  #nameOperand(value: Value): string | undefined {
+    if (typeof value !== 'number') {
+      if (value.kind === 'container') throw new Break('bad-global')
+      return undefined
+    }
+    const constant = readConstant(this.source, value, MAX_NAME_BYTES)
+    if (constant?.type !== 'text' && constant?.type !== 'string') throw new Break('bad-global')
+    return constant.value
+  }
+
+  #inst(offset: number): void {
+    const mark = this.#marker()
+    const module = this.#nameLine(true)
+    const name = this.#nameLine(true)
+    const global = new GlobalValue(module, name, 'INST', offset, this.#protocol)
+    this.#visitor.onGlobal?.(global)
+    const args = this.#container('tuple', this.#stack.splice(mark), offset)
+    this.#call(global, args, undefined, 'INST', offset)
+  }
+
+  #obj(offset: number): void {
+    const mark = this.#marker()
+    if (this.#stack.length - mark < 1) throw new Break('stack-underflow')
+    const args = this.#container('tuple', this.#stack.splice(mark + 1), offset)
+    this.#call(this.#pop(), args, undefined, 'OBJ', offset)
+  }
+
+  #call(callee: Value, args: Value, keywords: Value | undefined, opcode: CallOpcode, offset: number): void {
+    this.#countObject()
+    const call = new CallValue(callee, args, keywords, opcode, offset)
+    this.#noteExtension(call)
+    this.#visitor.onCall?.(call)
+    this.#push(call)
+  }
+
+  #build(offset: number): void {
+    if (this.#stack.length - 2 < this.#fence) throw new Break('stack-underflow')
+    const state = this.#pop()
+    const target = this.#top()
+    this.#visitor.onBuild?.(target, state, offset)
+    if (typeof target === 'object' && target.kind === 'call') {
+      target.states ??= []
+      if (target.states.length < 16) target.states.push(state)
+    }
+    const position = this.#base + this.#at
+    const isInFrame = position < this.#frameEnd && this.#frameEnd <= this.source.size
+    const resumeAt = this.#visitor.afterBuild?.(target, isInFrame ? this.#frameEnd : position)
+    if (resumeAt === undefined) return
+    if (isInFrame) {
+      this.#jumpAt = this.#frameEnd
+      this.#jumpTo = resumeAt
+    } else {
+      this.#seek(resumeAt)
+    }
+  }
+
+  #persistent(id: Value, offset: number): void {
+    this.#countObject()
+    const persistent = new PersistentValue(id, offset)
+    this.#visitor.onPersistent?.(persistent)
+    this.#push(persistent)
+  }
+
+  /** `copyreg.add_extension(module, name, code)` in the stream makes an extension code mean a global. */
+  #noteExtension(call: CallValue): void {
+    const callee = call.callee
+    if (typeof callee !== 'object' || callee.kind !== 'global' || callee.module === undefined) return
+    const resolved = resolvePython2Name(callee.module, callee.name ?? '', callee.protocol)
+    if (resolved.module !== 'copyreg' || resolved.name !== 'add_extension') return
+    const [module, name, code] = (tupleItems(call.args) ?? []).map((value) =>
+      typeof value === 'number' ? readConstant(this.source, value, MAX_NAME_BYTES) : undefined,
+    )
+    if (
+      (module?.type === 'text' || module?.type === 'string') &&
+      (name?.type === 'text' || name?.type === 'string') &&
+      code?.type === 'int'
+    ) {
+      this.extensions.set(Number(code.value), [module.value, name.value])
+    }
+  }
+
+  #extension(code: number, offset: number): void {
+    if (code <= 0) throw new Break('bad-extension')
+    const registered = this.extensions.get(code)
+    this.#countObject()
+    const global = new GlobalValue(registered?.[0], registered?.[1], 'EXT', offset, this.#protocol, code)
+    this.#visitor.onGlobal?.(global)
+    this.#push(global)
+  }
+}
+
+function isStrictUtf8(bytes: Uint8Array): boolean {
+  const check = new Utf8Check(false)
+  return check.add(bytes, 0, bytes.length) && check.isComplete
+}
