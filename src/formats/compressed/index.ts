@@ -1,0 +1,2 @@
+export type { Codec, StreamEnd } from './decompress.ts'
+export { decompress, decompressSmall, detectCodec } from './decompress.ts'
