@@ -1,0 +1,2 @@
+export type { TarMember, TarReading } from './read-tar.ts'
+export { readTar } from './read-tar.ts'
