@@ -5,12 +5,15 @@ export { PickleMachine } from './machine.ts'
 export { Memo } from './memo.ts'
 export { OPCODE_NAMES } from './opcodes.ts'
 export { resolvePython2Name } from './python2-names.ts'
-export type { CallOpcode, ContainerType, GlobalOpcode, PickleObject, Value } from './values.ts'
-export {
+export type {
   BufferValue,
+  CallOpcode,
   CallValue,
+  ContainerType,
   ContainerValue,
+  GlobalOpcode,
   GlobalValue,
   PersistentValue,
-  tupleItems,
+  PickleObject,
+  Value,
 } from './values.ts'

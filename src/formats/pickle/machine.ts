@@ -1,20 +1,21 @@
 import type { ByteSource } from '../bytes/index.ts'
+import { Float64Column } from './columns.ts'
 import { type Constant, readConstant } from './constants.ts'
+import { Containers } from './containers.ts'
 import { Memo } from './memo.ts'
 import { isFloatText, parseInt0, parseLong0, parseMemoIndex } from './numbers.ts'
 import { resolvePython2Name } from './python2-names.ts'
 import { decodeQuotedString, decodeRawUnicodeEscape } from './text.ts'
 import { Utf8Check } from './utf8.ts'
 import {
-  BufferValue,
+  type BufferValue,
+  CALL_OPCODES,
   type CallOpcode,
-  CallValue,
-  ContainerValue,
+  CONTAINER_TYPES,
   type GlobalOpcode,
-  GlobalValue,
-  PersistentValue,
+  type GlobalValue,
+  type PersistentValue,
   type PickleObject,
-  tupleItems,
   type Value,
 } from './values.ts'
 
@@ -50,11 +51,16 @@ export interface PickleEnd {
 /** What happens while a stream is loaded. Each call comes before the machine reads on. */
 export interface PickleVisitor {
   onGlobal?(global: GlobalValue): void
-  onCall?(call: CallValue): void
+  onCall?(call: Value): void
   /** `__setstate__`, an update of `__dict__`, or `setattr` for a pair of states. */
   onBuild?(target: Value, state: Value, offset: number): void
   /** APPEND(S), SETITEM(S) or ADDITEMS on something that is not a container of the stream's own making. */
-  onMutate?(target: PickleObject, method: 'extend' | '__setitem__' | 'add', offset: number): void
+  onMutate?(
+    target: Value,
+    method: 'extend' | '__setitem__' | 'add',
+    items: readonly Value[],
+    offset: number,
+  ): void
   onPersistent?(persistent: PersistentValue): void
   /**
    * After BUILD: a loader that reads raw bytes from the file here says where the file goes on. `filePosition` is where
@@ -66,8 +72,9 @@ export interface PickleVisitor {
 export interface PickleOptions {
   readonly start?: number
   readonly maxOpcodes?: number
-  /** Objects made by one stream, and values kept in containers, on the stack and in the memo. */
-  readonly maxObjects?: number
+  /** Containers made by one stream, and as many calls. */
+  readonly maxContainers?: number
+  /** On the stack, in the memo, and in containers; constants beyond are dropped from lists and dicts. */
   readonly maxValues?: number
   /** Carried over from an earlier pickle of the same unpickler. */
   readonly memo?: Memo
@@ -78,8 +85,8 @@ export interface PickleOptions {
 }
 
 export const DEFAULT_MAX_OPCODES = 400_000_000
-const DEFAULT_MAX_OBJECTS = 2_500_000
-const DEFAULT_MAX_VALUES = 16_000_000
+const DEFAULT_MAX_CONTAINERS = 4_000_000
+const DEFAULT_MAX_VALUES = 6_000_000
 const WINDOW_BYTES = 64 * 1024
 /** More than any opcode with arguments of fixed length. */
 const LOOKAHEAD = 16
@@ -87,6 +94,26 @@ const LOOKAHEAD = 16
 const MAX_LINE_BYTES = 1024 * 1024
 const MAX_NAME_BYTES = 64 * 1024
 const PROGRESS_OPCODES = 1_000_000
+/** Imports, persistent ids and buffers. */
+const MAX_OBJECTS = 500_000
+const MAX_STATES = 16
+const MAX_VISITED_ITEMS = 1000
+/** A call's row: callee, args, keywords or NaN, offset, opcode. */
+const CALL_CELLS = 5
+
+// Values below zero: -1 - container, OBJECTS - object, CALLS - call.
+const OBJECTS = -(2 ** 40)
+const CALLS = -(2 ** 41)
+
+const TUPLE = CONTAINER_TYPES.indexOf('tuple')
+const LIST = CONTAINER_TYPES.indexOf('list')
+const DICT = CONTAINER_TYPES.indexOf('dict')
+const SET = CONTAINER_TYPES.indexOf('set')
+const FROZENSET = CONTAINER_TYPES.indexOf('frozenset')
+
+function isContainer(value: Value): boolean {
+  return value < 0 && value > OBJECTS
+}
 
 class Break extends Error {
   readonly code: BreakCode
@@ -111,22 +138,23 @@ export class PickleMachine {
   readonly #visitor: PickleVisitor
   readonly #options: PickleOptions
   readonly #maxValues: number
-  readonly #maxObjects: number
+  readonly #maxContainers: number
   /** A window over the source, with its offset in it. */
   readonly #window: Uint8Array
   #windowLength = 0
   #base: number
   #at = 0
-  readonly #stack: Value[] = []
-  readonly #marks: number[] = []
-  readonly #constantsTuples: (ContainerValue | undefined)[] = []
+  readonly #stack = new Float64Column()
+  readonly #marks = new Float64Column()
+  readonly #containers = new Containers()
+  readonly #constantsTuples: (Value | undefined)[] = []
+  readonly #objects: (GlobalValue | PersistentValue | BufferValue)[] = []
+  /** Rows of CALL_CELLS. */
+  readonly #calls = new Float64Column()
+  readonly #states = new Map<Value, Value[]>()
   #fence = 0
   #protocol = 0
   #opcodes = 0
-  #objects = 0
-  /** Put into containers, and of those the ones that had to be kept. */
-  #values = 0
-  #kept = 0
   #hasOverlongFrame = false
   #frameEnd = 0
   /** Where the frame that is being read ends, and where the file goes on after raw bytes. */
@@ -140,7 +168,7 @@ export class PickleMachine {
     this.#visitor = visitor
     this.#options = options
     this.#maxValues = options.maxValues ?? DEFAULT_MAX_VALUES
-    this.#maxObjects = options.maxObjects ?? DEFAULT_MAX_OBJECTS
+    this.#maxContainers = options.maxContainers ?? DEFAULT_MAX_CONTAINERS
     this.#window = new Uint8Array(Math.min(WINDOW_BYTES, Math.max(LOOKAHEAD, source.size)))
     this.#base = options.start ?? 0
   }
@@ -180,9 +208,34 @@ export class PickleMachine {
     }
   }
 
-  /** The constant at an offset that the machine gave as a value. */
-  constant(offset: number, maxBytes = 64 * 1024): Constant | undefined {
-    return readConstant(this.source, offset, maxBytes)
+  /** A constant, decoded, with at most `maxBytes` of its payload. Undefined when the value is none. */
+  constant(value: Value, maxBytes = 64 * 1024): Constant | undefined {
+    return value >= 0 ? readConstant(this.source, value, maxBytes) : undefined
+  }
+
+  /** What a value is, with at most `limit` items of a container. Undefined when it is a constant. */
+  resolve(value: Value, limit = MAX_VISITED_ITEMS): PickleObject | undefined {
+    if (value >= 0 || Number.isNaN(value)) return undefined
+    if (isContainer(value)) return this.#containers.view(-1 - value, limit)
+    if (value > CALLS) return this.#objects[OBJECTS - value]
+    const calls = this.#calls
+    const at = (CALLS - value) * CALL_CELLS
+    const keywords = calls.get(at + 2)
+    return {
+      kind: 'call',
+      callee: calls.get(at),
+      args: calls.get(at + 1),
+      keywords: Number.isNaN(keywords) ? undefined : keywords,
+      offset: calls.get(at + 3),
+      opcode: CALL_OPCODES[calls.get(at + 4)] ?? 'REDUCE',
+      states: this.#states.get(value) ?? [],
+    }
+  }
+
+  /** The items of a tuple, at most `limit`; undefined for any other value. */
+  items(tuple: Value, limit = MAX_VISITED_ITEMS): readonly Value[] | undefined {
+    const object = isContainer(tuple) ? this.resolve(tuple, limit) : undefined
+    return object?.kind === 'container' && object.type === 'tuple' ? object.items : undefined
   }
 
   #ended(breakCode: BreakCode | undefined, breakOffset: number, result: Value | undefined): PickleEnd {
@@ -197,18 +250,17 @@ export class PickleMachine {
   }
 
   #step(opcode: number, offset: number): void {
-    const stack = this.#stack
     switch (opcode) {
       case 0x28: // MARK
         if (this.#marks.length >= this.#maxValues) throw new Break('over-budget')
-        this.#marks.push(stack.length)
-        this.#fence = stack.length
+        this.#marks.push(this.#stack.length)
+        this.#fence = this.#stack.length
         return
       case 0x30: // POP
         this.#popOrUnmark()
         return
       case 0x31: // POP_MARK
-        stack.length = this.#marker()
+        this.#stack.length = this.#marker()
         return
       case 0x32: // DUP
         this.#push(this.#top())
@@ -293,51 +345,51 @@ export class PickleMachine {
         this.#push(offset)
         return
       case 0x29: // EMPTY_TUPLE
-        this.#push(this.#container('tuple', [], offset))
+        this.#push(this.#container(TUPLE, this.#stack.length))
         return
       case 0x85: // TUPLE1
-        this.#tuple(1, offset)
+        this.#tuple(1)
         return
       case 0x86: // TUPLE2
-        this.#tuple(2, offset)
+        this.#tuple(2)
         return
       case 0x87: // TUPLE3
-        this.#tuple(3, offset)
+        this.#tuple(3)
         return
       case 0x74: // TUPLE
-        this.#push(this.#container('tuple', stack.splice(this.#marker()), offset))
+        this.#push(this.#container(TUPLE, this.#marker()))
         return
       case 0x5d: // EMPTY_LIST
-        this.#push(this.#container('list', [], offset))
+        this.#push(this.#container(LIST, this.#stack.length))
         return
       case 0x6c: // LIST
-        this.#push(this.#container('list', stack.splice(this.#marker()), offset))
+        this.#push(this.#container(LIST, this.#marker()))
         return
       case 0x7d: // EMPTY_DICT
-        this.#push(this.#container('dict', [], offset))
+        this.#push(this.#container(DICT, this.#stack.length))
         return
       case 0x64: {
         // DICT
         const mark = this.#marker()
-        if ((stack.length - mark) % 2 !== 0) throw new Break('odd-items')
-        this.#push(this.#container('dict', stack.splice(mark), offset))
+        if ((this.#stack.length - mark) % 2 !== 0) throw new Break('odd-items')
+        this.#push(this.#container(DICT, mark))
         return
       }
       case 0x8f: // EMPTY_SET
-        this.#push(this.#container('set', [], offset))
+        this.#push(this.#container(SET, this.#stack.length))
         return
       case 0x91: // FROZENSET
-        this.#push(this.#container('frozenset', stack.splice(this.#marker()), offset))
+        this.#push(this.#container(FROZENSET, this.#marker()))
         return
       case 0x61: // APPEND
-        if (stack.length - 1 <= this.#fence) throw new Break('stack-underflow')
-        this.#putInto(stack.length - 1, 'extend', offset)
+        if (this.#stack.length - 1 <= this.#fence) throw new Break('stack-underflow')
+        this.#putInto(this.#stack.length - 1, 'extend', offset)
         return
       case 0x65: // APPENDS
         this.#putInto(this.#marker(), 'extend', offset)
         return
       case 0x73: // SETITEM
-        this.#putInto(stack.length - 2, '__setitem__', offset)
+        this.#putInto(this.#stack.length - 2, '__setitem__', offset)
         return
       case 0x75: // SETITEMS
         this.#putInto(this.#marker(), '__setitem__', offset)
@@ -355,8 +407,7 @@ export class PickleMachine {
         this.#memoPut(this.#unsigned(4))
         return
       case 0x94: // MEMOIZE
-        this.memo.memoize(this.#top())
-        if (this.memo.size > this.#maxValues) throw new Break('over-budget')
+        this.#memoPut(this.memo.size)
         return
       case 0x67: // GET
         this.#memoGet(this.#memoIndexLine())
@@ -427,7 +478,7 @@ export class PickleMachine {
         this.#extension(this.#signed4(), offset)
         return
       case 0x97: // NEXT_BUFFER
-        this.#push(new BufferValue(offset))
+        this.#push(this.#object({ kind: 'buffer', offset }))
         return
       case 0x98: // READONLY_BUFFER
         this.#top()
@@ -585,75 +636,71 @@ export class PickleMachine {
 
   #pop(): Value {
     if (this.#stack.length <= this.#fence) throw new Break('stack-underflow')
-    const value = this.#stack.pop()
-    if (value === undefined) throw new Break('stack-underflow')
-    return value
+    return this.#stack.pop()
   }
 
   #top(): Value {
-    const value = this.#stack[this.#stack.length - 1]
-    if (value === undefined || this.#stack.length <= this.#fence) throw new Break('stack-underflow')
-    return value
+    if (this.#stack.length <= this.#fence) throw new Break('stack-underflow')
+    return this.#stack.get(this.#stack.length - 1)
   }
 
   #popOrUnmark(): void {
     const marks = this.#marks
-    if (marks.length > 0 && marks[marks.length - 1] === this.#stack.length) {
-      this.#marker()
-    } else {
-      this.#pop()
-    }
+    if (marks.length > 0 && marks.get(marks.length - 1) === this.#stack.length) this.#marker()
+    else this.#pop()
   }
 
   /** Takes the last mark away and gives its place on the stack. */
   #marker(): number {
-    const mark = this.#marks.pop()
-    if (mark === undefined) throw new Break('no-mark')
-    this.#fence = this.#marks[this.#marks.length - 1] ?? 0
+    const marks = this.#marks
+    if (marks.length === 0) throw new Break('no-mark')
+    const mark = marks.pop()
+    this.#fence = marks.length > 0 ? marks.get(marks.length - 1) : 0
     return mark
   }
 
-  #container(type: ContainerValue['type'], items: Value[], offset: number): ContainerValue {
-    this.#countObject()
-    this.#countValues(items.length)
-    return new ContainerValue(type, items, offset)
-  }
-
-  #countObject(): void {
-    if (++this.#objects > this.#maxObjects) throw new Break('over-budget')
-  }
-
-  /** Twice the budget ends the stream; containers keep less from the budget on. */
-  #countValues(count: number): void {
-    this.#values += count
-    this.#kept += count
-    if (this.#kept > 2 * this.#maxValues) throw new Break('over-budget')
-  }
-
-  #tuple(length: 1 | 2 | 3, offset: number): void {
-    const start = this.#stack.length - length
-    if (start < this.#fence) throw new Break('stack-underflow')
+  /** A container of what stands from `start` on, which is taken off the stack. */
+  #container(type: number, start: number): Value {
+    if (this.#containers.count >= this.#maxContainers) throw new Break('over-budget')
     const stack = this.#stack
-    const third = length > 2 ? stack.pop() : undefined
-    const second = length > 1 ? stack.pop() : undefined
-    const first = stack.pop()
-    const items: Value[] = []
-    if (first !== undefined) items.push(first)
-    if (second !== undefined) items.push(second)
-    if (third !== undefined) items.push(third)
-    if (this.#objects > this.#maxObjects / 2 && items.every((item) => typeof item === 'number')) {
-      this.#push(this.#constantsTuple(length))
-      return
-    }
-    this.#push(this.#container('tuple', items, offset))
+    const container = this.#containers.create(type)
+    this.#containers.add(container, stack, start, stack.length)
+    if (this.#containers.cellCount > 2 * this.#maxValues) throw new Break('over-budget')
+    stack.length = start
+    return -1 - container
   }
 
-  /** Half the budget of objects spent, tuples of constants share one object that only says their length. */
-  #constantsTuple(length: 1 | 2 | 3): ContainerValue {
+  #object(object: GlobalValue | PersistentValue | BufferValue): Value {
+    if (this.#objects.length >= MAX_OBJECTS) throw new Break('over-budget')
+    this.#objects.push(object)
+    return OBJECTS - this.#objects.length + 1
+  }
+
+  #tuple(length: 1 | 2 | 3): void {
+    const stack = this.#stack
+    const start = stack.length - length
+    if (start < this.#fence) throw new Break('stack-underflow')
+    if (this.#containers.count * 2 > this.#maxContainers && this.#isConstant(start)) {
+      stack.length = start
+      this.#push(this.#constantsTuple(length))
+    } else {
+      this.#push(this.#container(TUPLE, start))
+    }
+  }
+
+  #isConstant(start: number): boolean {
+    for (let index = start; index < this.#stack.length; index++) {
+      if (this.#stack.get(index) < 0) return false
+    }
+    return true
+  }
+
+  /** Half the budget of containers spent, tuples of constants share one that only says their length. */
+  #constantsTuple(length: 1 | 2 | 3): Value {
     const known = this.#constantsTuples[length]
     if (known !== undefined) return known
-    const tuple = new ContainerValue('tuple', [], -1)
-    tuple.dropped = length
+    const tuple = this.#container(TUPLE, this.#stack.length)
+    this.#containers.drop(-1 - tuple, length)
     this.#constantsTuples[length] = tuple
     return tuple
   }
@@ -665,56 +712,40 @@ export class PickleMachine {
     const count = stack.length - start
     if (count === 0) return
     if (method === '__setitem__' && count % 2 !== 0) throw new Break('odd-items')
-    const target = stack[start - 1]
-    if (typeof target === 'object') {
-      if (target.kind === 'container') this.#fill(target, start)
-      else {
-        if (target.kind === 'call') this.#keepMembers(target, start)
-        this.#visitor.onMutate?.(target, method, offset)
-      }
-    }
+    const target = stack.get(start - 1)
+    if (isContainer(target)) this.#fill(-1 - target, start)
+    else if (target < 0) this.#visitor.onMutate?.(target, method, this.#stackItems(start), offset)
     stack.length = start
   }
 
+  #stackItems(start: number): Value[] {
+    const items: Value[] = []
+    const end = Math.min(this.#stack.length, start + MAX_VISITED_ITEMS)
+    for (let index = start; index < end; index++) items.push(this.#stack.get(index))
+    return items
+  }
+
   /** Beyond the budget only what could matter is kept: objects, and entries of a dict whose key looks special. */
-  #fill(target: ContainerValue, start: number): void {
+  #fill(target: number, start: number): void {
     const stack = this.#stack
-    this.#values += stack.length - start
-    if (this.#values <= this.#maxValues) {
-      for (let index = start; index < stack.length; index++) {
-        const item = stack[index]
-        if (item !== undefined) target.items.push(item)
-      }
+    const containers = this.#containers
+    if (containers.cellCount + stack.length - start <= this.#maxValues) {
+      containers.add(target, stack, start, stack.length)
       return
     }
-    const step = target.type === 'dict' ? 2 : 1
+    const step = containers.type(target) === DICT ? 2 : 1
     for (let index = start; index < stack.length; index += step) {
-      const item = stack[index]
-      const value = step === 2 ? stack[index + 1] : undefined
-      if (item === undefined) continue
-      if (typeof item === 'object' || typeof value === 'object' || (step === 2 && this.#isSpecialKey(item))) {
-        this.#countValues(step)
-        target.items.push(item)
-        if (value !== undefined) target.items.push(value)
-      } else {
-        target.dropped += step
-      }
+      const item = stack.get(index)
+      const isKept = item < 0 || (step === 2 && (stack.get(index + 1) < 0 || this.#isSpecialKey(item)))
+      if (isKept) containers.add(target, stack, index, index + step)
+      else containers.drop(target, step)
     }
+    if (containers.cellCount > 2 * this.#maxValues) throw new Break('over-budget')
   }
 
-  #isSpecialKey(key: number): boolean {
+  #isSpecialKey(key: Value): boolean {
     const constant = readConstant(this.source, key, 64)
     return (constant?.type === 'text' || constant?.type === 'string') && constant.value.startsWith('_')
-  }
-
-  #keepMembers(target: CallValue, start: number): void {
-    for (let index = start; index < this.#stack.length; index++) {
-      const item = this.#stack[index]
-      if (typeof item !== 'object') continue
-      this.#countValues(1)
-      target.members ??= []
-      target.members.push(item)
-    }
   }
 
   // The memo.
@@ -726,7 +757,7 @@ export class PickleMachine {
 
   #memoGet(index: number): void {
     const value = this.memo.get(index)
-    if (value === undefined) throw new Break('memo-missing')
+    if (Number.isNaN(value)) throw new Break('memo-missing')
     this.#push(value)
   }
 
@@ -745,26 +776,37 @@ export class PickleMachine {
     if (this.#frameEnd > this.source.size) this.#hasOverlongFrame = true
   }
 
-  #pushGlobal(module: string, name: string, opcode: GlobalOpcode, offset: number): void {
-    this.#countObject()
-    const global = new GlobalValue(module, name, opcode, offset, this.#protocol)
+  #pushGlobal(
+    module: string | undefined,
+    name: string | undefined,
+    opcode: GlobalOpcode,
+    offset: number,
+    extensionCode?: number,
+  ): void {
+    const global: GlobalValue = {
+      kind: 'global',
+      module,
+      name,
+      opcode,
+      offset,
+      protocol: this.#protocol,
+      extensionCode,
+    }
+    const value = this.#object(global)
     this.#visitor.onGlobal?.(global)
-    this.#push(global)
+    this.#push(value)
   }
 
   #stackGlobal(offset: number): void {
     const name = this.#nameOperand(this.#pop())
     const module = this.#nameOperand(this.#pop())
-    this.#countObject()
-    const global = new GlobalValue(module, name, 'STACK_GLOBAL', offset, this.#protocol)
-    this.#visitor.onGlobal?.(global)
-    this.#push(global)
+    this.#pushGlobal(module, name, 'STACK_GLOBAL', offset)
   }
 
   /** The text of an operand; undefined when it is made by a call. What can never be text ends the stream. */
   #nameOperand(value: Value): string | undefined {
-    if (typeof value !== 'number') {
-      if (value.kind === 'container') throw new Break('bad-global')
+    if (value < 0) {
+      if (isContainer(value)) throw new Break('bad-global')
       return undefined
     }
     const constant = readConstant(this.source, value, MAX_NAME_BYTES)
@@ -775,26 +817,31 @@ export class PickleMachine {
   #inst(offset: number): void {
     const mark = this.#marker()
     const module = this.#nameLine(true)
-    const name = this.#nameLine(true)
-    const global = new GlobalValue(module, name, 'INST', offset, this.#protocol)
-    this.#visitor.onGlobal?.(global)
-    const args = this.#container('tuple', this.#stack.splice(mark), offset)
-    this.#call(global, args, undefined, 'INST', offset)
+    this.#pushGlobal(module, this.#nameLine(true), 'INST', offset)
+    const callee = this.#stack.pop()
+    this.#call(callee, this.#container(TUPLE, mark), undefined, 'INST', offset)
   }
 
   #obj(offset: number): void {
     const mark = this.#marker()
     if (this.#stack.length - mark < 1) throw new Break('stack-underflow')
-    const args = this.#container('tuple', this.#stack.splice(mark + 1), offset)
+    const args = this.#container(TUPLE, mark + 1)
     this.#call(this.#pop(), args, undefined, 'OBJ', offset)
   }
 
   #call(callee: Value, args: Value, keywords: Value | undefined, opcode: CallOpcode, offset: number): void {
-    this.#countObject()
-    const call = new CallValue(callee, args, keywords, opcode, offset)
-    this.#noteExtension(call)
-    this.#visitor.onCall?.(call)
-    this.#push(call)
+    const calls = this.#calls
+    const index = calls.length / CALL_CELLS
+    if (index >= this.#maxContainers) throw new Break('over-budget')
+    calls.push(callee)
+    calls.push(args)
+    calls.push(keywords ?? Number.NaN)
+    calls.push(offset)
+    calls.push(CALL_OPCODES.indexOf(opcode))
+    const value = CALLS - index
+    this.#noteExtension(callee, args)
+    this.#visitor.onCall?.(value)
+    this.#push(value)
   }
 
   #build(offset: number): void {
@@ -802,9 +849,10 @@ export class PickleMachine {
     const state = this.#pop()
     const target = this.#top()
     this.#visitor.onBuild?.(target, state, offset)
-    if (typeof target === 'object' && target.kind === 'call') {
-      target.states ??= []
-      if (target.states.length < 16) target.states.push(state)
+    if (target <= CALLS) {
+      const states = this.#states.get(target)
+      if (states === undefined) this.#states.set(target, [state])
+      else if (states.length < MAX_STATES) states.push(state)
     }
     const position = this.#base + this.#at
     const isInFrame = position < this.#frameEnd && this.#frameEnd <= this.source.size
@@ -819,21 +867,19 @@ export class PickleMachine {
   }
 
   #persistent(id: Value, offset: number): void {
-    this.#countObject()
-    const persistent = new PersistentValue(id, offset)
+    const persistent: PersistentValue = { kind: 'persistent', id, offset }
+    const value = this.#object(persistent)
     this.#visitor.onPersistent?.(persistent)
-    this.#push(persistent)
+    this.#push(value)
   }
 
   /** `copyreg.add_extension(module, name, code)` in the stream makes an extension code mean a global. */
-  #noteExtension(call: CallValue): void {
-    const callee = call.callee
-    if (typeof callee !== 'object' || callee.kind !== 'global' || callee.module === undefined) return
+  #noteExtension(calleeValue: Value, args: Value): void {
+    const callee = this.resolve(calleeValue, 0)
+    if (callee?.kind !== 'global' || callee.module === undefined) return
     const resolved = resolvePython2Name(callee.module, callee.name ?? '', callee.protocol)
     if (resolved.module !== 'copyreg' || resolved.name !== 'add_extension') return
-    const [module, name, code] = (tupleItems(call.args) ?? []).map((value) =>
-      typeof value === 'number' ? readConstant(this.source, value, MAX_NAME_BYTES) : undefined,
-    )
+    const [module, name, code] = (this.items(args, 3) ?? []).map((value) => this.constant(value))
     if (
       (module?.type === 'text' || module?.type === 'string') &&
       (name?.type === 'text' || name?.type === 'string') &&
@@ -846,10 +892,7 @@ export class PickleMachine {
   #extension(code: number, offset: number): void {
     if (code <= 0) throw new Break('bad-extension')
     const registered = this.extensions.get(code)
-    this.#countObject()
-    const global = new GlobalValue(registered?.[0], registered?.[1], 'EXT', offset, this.#protocol, code)
-    this.#visitor.onGlobal?.(global)
-    this.#push(global)
+    this.#pushGlobal(registered?.[0], registered?.[1], 'EXT', offset, code)
   }
 }
 

@@ -1,36 +1,36 @@
+import { Float64Column } from './columns.ts'
 import type { Value } from './values.ts'
 
 /** Beyond the end by more than this, an index goes to a map: LONG_BINPUT reaches 2^32 with five bytes. */
 const MAX_GAP = 65_536
+const MISSING = Number.NaN
 
 /** The memo of an unpickler. MEMOIZE writes at the number of entries, not after the highest index. */
 export class Memo {
-  readonly #dense: (Value | undefined)[] = []
+  readonly #dense = new Float64Column()
   readonly #sparse = new Map<number, Value>()
   size = 0
 
-  get(index: number): Value | undefined {
-    return index < this.#dense.length
-      ? (this.#dense[index] ?? this.#sparse.get(index))
-      : this.#sparse.get(index)
+  /** NaN when there is no entry. */
+  get(index: number): Value {
+    const value = index < this.#dense.length ? this.#dense.get(index) : MISSING
+    return Number.isNaN(value) ? (this.#sparse.get(index) ?? MISSING) : value
   }
 
   put(index: number, value: Value): void {
     const dense = this.#dense
-    if (index < dense.length) {
-      if (dense[index] === undefined && !this.#sparse.has(index)) this.size++
-      dense[index] = value
-    } else if (index <= dense.length + MAX_GAP && !this.#sparse.has(index)) {
-      while (dense.length < index) dense.push(undefined)
+    if (index === dense.length && this.#sparse.size === 0) {
       dense.push(value)
       this.size++
+      return
+    }
+    if (Number.isNaN(this.get(index))) this.size++
+    if (index < dense.length) dense.set(index, value)
+    else if (index <= dense.length + MAX_GAP && !this.#sparse.has(index)) {
+      dense.fillTo(index, MISSING)
+      dense.push(value)
     } else {
-      if (!this.#sparse.has(index)) this.size++
       this.#sparse.set(index, value)
     }
-  }
-
-  memoize(value: Value): void {
-    this.put(this.size, value)
   }
 }
