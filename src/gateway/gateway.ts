@@ -1,21 +1,14 @@
-import type { Clock, Control, EventId } from '../core/index.ts'
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { type Clock, type Control, SallyportError } from '../core/index.ts'
 import type { Logger, Metrics } from '../observe/index.ts'
-import type { GatewayLimits } from './limits.ts'
+import { DataPlane } from './data-plane.ts'
+import type { EvidenceLog } from './evidence.ts'
+import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
+import { malformed, Refusal } from './refusal.ts'
+import { compileRoutes } from './route-table.ts'
+import { Settlement } from './settlement.ts'
 import type { GatewaySnapshot } from './snapshot.ts'
-
-/** Where events go. `append` resolves only when the event is durable; `AuditLog` of the audit wing is one. */
-export interface EvidenceLog {
-  append(event: EvidenceEvent): Promise<{ readonly id: EventId }>
-}
-
-export interface EvidenceEvent {
-  readonly type: string
-  readonly data: Record<string, JsonValue>
-  readonly private?: Record<string, string>
-  readonly commit?: Record<string, Uint8Array>
-}
-
-type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue }
 
 export interface GatewayOptions {
   readonly host: string
@@ -43,6 +36,107 @@ export interface Gateway {
   close(graceMs: number): Promise<void>
 }
 
-export function createGateway(_options: GatewayOptions): Gateway {
-  throw new Error('being built')
+/** How often connections and models are looked at for being overdue. */
+const SWEEP_MS = 250
+const CLOSE_POLL_MS = 10
+
+/** The data plane's listener. Nothing is opened before `listen`. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { metrics, logger, clock, controls, evidence, version } = options
+  const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  const { maxBodyBytes } = limits
+  const settlement = new Settlement({ evidence, metrics, logger, clock, maxBodyBytes })
+  const servesMetrics = options.servesMetrics ?? false
+  const routesOf = (snapshot: GatewaySnapshot) => compileRoutes(snapshot, { version, servesMetrics, metrics })
+  const plane = new DataPlane(
+    { controls, settlement, metrics, logger, clock, limits },
+    options.snapshot.keys,
+    routesOf(options.snapshot),
+  )
+  const server = createHttpServer(plane, settlement, limits)
+  const sweep = setInterval(() => plane.refuseOverdue(), SWEEP_MS).unref()
+  return {
+    listen: () => listen(server, options.host, options.port),
+    swap: (snapshot) => plane.swap(snapshot.keys, routesOf(snapshot)),
+    async close(graceMs) {
+      settlement.isClosing = true
+      await close(server, plane, graceMs)
+      clearInterval(sweep)
+    },
+  }
+}
+
+function createHttpServer(plane: DataPlane, settlement: Settlement, limits: GatewayLimits): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      connectionsCheckingInterval: SWEEP_MS,
+      noDelay: true,
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    },
+    (request, response) => plane.handle(request, response),
+  )
+  server.maxConnections = limits.maxConnections
+  // Of a connection on which nothing moves at all: a reader that does not read, longer than any answer can take.
+  server.timeout = limits.requestTimeoutMs + limits.inferTimeoutMs + limits.idleTimeoutMs
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // A second answer amid the one to an earlier request of this connection would be taken for that one.
+    if (!socket.writable || error.code === 'ECONNRESET' || plane.isBusy(socket)) {
+      socket.destroy()
+      return
+    }
+    void settlement.refuseConnection(socket, connectionRefusal(error.code, limits))
+  })
+  return server
+}
+
+function connectionRefusal(code: string | undefined, limits: GatewayLimits): Refusal {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW': {
+      const message = `the headers are larger than ${limits.maxHeaderBytes} bytes`
+      return new Refusal('gateway.headers-too-large', message, { kind: 'too-large', status: 431 })
+    }
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Refusal('gateway.request-timeout', 'the request did not arrive in time', {
+        kind: 'timeout',
+        status: 408,
+      })
+    default:
+      return malformed('gateway.malformed-http', 'this is not an HTTP/1.1 request')
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const message = `the gateway cannot listen on ${host}:${port} (${cause.code ?? 'unknown error'})`
+      const remedy = 'choose another host or port, or stop what uses it'
+      reject(new SallyportError('gateway.cannot-listen', message, { kind: 'conflict', remedy, cause }))
+    }
+    server.once('error', fail)
+    server.listen(port, host, () => {
+      server.off('error', fail)
+      const bound = server.address()
+      if (typeof bound === 'object' && bound !== null) resolve({ host: bound.address, port: bound.port })
+    })
+  })
+}
+
+async function close(server: Server, plane: DataPlane, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  const deadline = performance.now() + graceMs
+  while (plane.callsInFlight > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS))
+  }
+  server.closeIdleConnections()
+  // An answer that has just been handed to its socket gets there: only what is still being worked on is cut.
+  if (plane.callsInFlight > 0) server.closeAllConnections()
+  setTimeout(() => server.closeAllConnections(), Math.max(0, deadline - performance.now())).unref()
+  await closed
 }

@@ -1,16 +1,5 @@
 /** The data plane: the life of an exchange, from the connection to the answer that leaves once it is proven. */
-export {
-  createGateway,
-  type EvidenceEvent,
-  type EvidenceLog,
-  type Gateway,
-  type GatewayOptions,
-} from './gateway.ts'
+export type { EvidenceEvent, EvidenceLog } from './evidence.ts'
+export { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
-export type {
-  AuthenticationFailure,
-  Authenticator,
-  GatewaySnapshot,
-  InferOptions,
-  Route,
-} from './snapshot.ts'
+export type { Authenticator, GatewaySnapshot, InferOptions, Route } from './snapshot.ts'

@@ -1,12 +1,12 @@
 import type {
   ArtifactId,
   EnvironmentName,
-  Identity,
   ModelName,
   ModelSchema,
   Tensor,
   VersionName,
 } from '../core/index.ts'
+import type { KeySnapshot } from '../identity/index.ts'
 
 /** Everything the hot path knows, immutable; replaced as a whole when keys or deployments change. */
 export interface GatewaySnapshot {
@@ -14,16 +14,8 @@ export interface GatewaySnapshot {
   readonly routes: ReadonlyMap<ModelName, readonly Route[]>
 }
 
-/** Who holds a credential; answered from memory, in constant time. `KeySnapshot` of the identity wing is one. */
-export interface Authenticator {
-  authenticate(credential: string | undefined, nowMs: number): Identity | AuthenticationFailure
-}
-
-/** Why a credential was not accepted; for the operator, the caller learns only that it was not. */
-export interface AuthenticationFailure {
-  readonly kind: 'authentication-failure'
-  readonly reason: string
-}
+/** Who holds a credential; answered from memory, in constant time. */
+export type Authenticator = Pick<KeySnapshot, 'authenticate'>
 
 /** One version of a model in an environment, and how to invoke it. */
 export interface Route {

@@ -1,0 +1,44 @@
+import { type ExchangeId, HTTP_STATUS, SallyportError } from '../core/index.ts'
+import { Refusal } from './refusal.ts'
+
+/** What a client is told of a refusal. */
+export interface ErrorAnswer {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+  readonly input: string | undefined
+  /** Names and values alternating. */
+  readonly headers: readonly string[]
+}
+
+const RETRY_AFTER_SECONDS = '1'
+
+/**
+ * Anything thrown, as an answer. Our own refusals say what they say; of other typed errors the message is repeated only
+ * where the caller can act on it; an unknown error becomes a 500 that says nothing of itself.
+ */
+export function toErrorAnswer(thrown: unknown): ErrorAnswer {
+  if (thrown instanceof Refusal) {
+    const { status, code, message, input, headers } = thrown
+    return { status, code, message, input, headers: withRetryAfter(status, headers) }
+  }
+  if (!(thrown instanceof SallyportError) || thrown.kind === 'internal') {
+    const code = thrown instanceof SallyportError ? thrown.code : 'gateway.internal'
+    return { status: 500, code, message: 'the request could not be answered', input: undefined, headers: [] }
+  }
+  const status = HTTP_STATUS[thrown.kind]
+  const message = thrown.remedy === undefined ? thrown.message : `${thrown.message}; ${thrown.remedy}`
+  const challenge = status === 401 ? ['www-authenticate', 'Bearer'] : []
+  return { status, code: thrown.code, message, input: undefined, headers: withRetryAfter(status, challenge) }
+}
+
+function withRetryAfter(status: number, headers: readonly string[]): readonly string[] {
+  if (status !== 503 || headers.includes('retry-after')) return headers
+  return [...headers, 'retry-after', RETRY_AFTER_SECONDS]
+}
+
+/** The body of an error in Open Inference Protocol's shape, with our stable code and the exchange's id. */
+export function errorBody(answer: ErrorAnswer, exchange: ExchangeId): string {
+  const { message, code, input } = answer
+  return JSON.stringify({ error: message, code, exchange, ...(input === undefined ? {} : { input }) })
+}

@@ -1,0 +1,1 @@
+export { type DecideOptions, decide } from './decide.ts'

@@ -1,0 +1,57 @@
+import type { ServerResponse } from 'node:http'
+import type { Call } from './call.ts'
+
+/** A whole answer; header names and values alternate. */
+export interface Answer {
+  readonly status: number
+  readonly headers: readonly string[]
+  readonly body: string | Uint8Array
+}
+
+/** How long the rest of a refused body is read and thrown away, so that the client gets to see the answer. */
+const LINGER_MS = 1_000
+
+/** Sends an answer in one piece. Without effect when the client has left. */
+export function send(response: ServerResponse, answer: Answer, isClosing: boolean): void {
+  if (response.destroyed || response.headersSent) return
+  response.writeHead(answer.status, headersOf(answer, isClosing))
+  response.end(answer.body)
+}
+
+/**
+ * Sends an answer to a request whose body is not wanted. A small announced body is left to node, which skips it and
+ * keeps the connection. Of any other a bounded part is read and dropped before the connection is closed: closing with
+ * unread bytes would reset it, and the client would see a broken connection instead of the reason.
+ */
+export function sendEarly(call: Call, answer: Answer, isClosing: boolean, maxBodyBytes: number): void {
+  const { request, response, head } = call
+  const isSmall = !head.isChunked && (head.contentLength ?? 0) <= maxBodyBytes
+  if (request.complete || isSmall) {
+    send(response, answer, isClosing)
+    return
+  }
+  if (response.destroyed || response.headersSent) return
+  response.writeHead(answer.status, headersOf(answer, true))
+  response.write(answer.body)
+  let dropped = 0
+  const finish = () => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(finish, LINGER_MS)
+  request.removeAllListeners('data')
+  request.on('data', (chunk: Buffer) => {
+    dropped += chunk.length
+    if (dropped > maxBodyBytes) finish()
+  })
+  request.on('end', finish)
+  response.on('close', finish)
+}
+
+function headersOf(answer: Answer, isClosing: boolean): string[] {
+  const { headers, body } = answer
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  const all = [...headers, 'content-length', String(length)]
+  if (isClosing) all.push('connection', 'close')
+  return all
+}
