@@ -1,5 +1,5 @@
 /** Records, blobs and the ownership of the folder they stand in. */
-export { BlobStore, type PutOptions, type StoredBlob } from './blobs/index.ts'
+export { BlobStore, type PutOptions, type ReadOptions, type StoredBlob } from './blobs/index.ts'
 export {
   type Database,
   type Migration,

@@ -1,2 +1,2 @@
 /** Content-addressed bytes. */
-export { BlobStore, type PutOptions, type StoredBlob } from './blob-store.ts'
+export { BlobStore, type PutOptions, type ReadOptions, type StoredBlob } from './blob-store.ts'
