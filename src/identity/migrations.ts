@@ -1,9 +1,13 @@
+import type { TenantId } from '../core/index.ts'
 import type { Migration } from '../storage/index.ts'
 
 export interface IdentityTables {
-  readonly tenants: { readonly id: string }
+  readonly tenants: TenantTable
   readonly api_keys: ApiKeyTable
 }
+
+/** A type and not an interface: the migration below names it to Kysely, which wants an index signature. */
+type TenantTable = { readonly id: string }
 
 export interface ApiKeyTable {
   readonly key_id: string
@@ -16,21 +20,31 @@ export interface ApiKeyTable {
   readonly created_at: number
   readonly expires_at: number | null
   readonly revoked_at: number | null
+  /** Who asked for it: its event may be written after a crash. */
+  readonly revoked_by: string | null
   /** The leaf of the log that says so. */
   readonly created_event: string
   /** Null until the leaf is durable; `ApiKeys.settle` completes it. */
   readonly revoked_event: string | null
 }
 
+/** The tenant that every installation has. */
+export const DEFAULT_TENANT = 'default' as TenantId
+
 export const identityMigrations: readonly Migration[] = [
   {
     name: '001-identity-keys',
-    async up({ schema }) {
-      await schema
+    async up(database) {
+      await database.schema
         .createTable('tenants')
         .addColumn('id', 'text', (column) => column.primaryKey())
         .execute()
-      await schema
+      await database
+        .$extendTables<{ tenants: TenantTable }>()
+        .insertInto('tenants')
+        .values({ id: DEFAULT_TENANT })
+        .execute()
+      await database.schema
         .createTable('api_keys')
         .addColumn('key_id', 'text', (column) => column.primaryKey())
         .addColumn('digest', 'blob', (column) => column.notNull())
@@ -40,6 +54,7 @@ export const identityMigrations: readonly Migration[] = [
         .addColumn('created_at', 'integer', (column) => column.notNull())
         .addColumn('expires_at', 'integer')
         .addColumn('revoked_at', 'integer')
+        .addColumn('revoked_by', 'text')
         .addColumn('created_event', 'text', (column) => column.notNull())
         .addColumn('revoked_event', 'text')
         .execute()
