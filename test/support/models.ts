@@ -71,7 +71,12 @@ export function externalDataModel(location = '../../../../etc/passwd'): Buffer {
       inputs: [{ name: 'input', type: 'float', shape: [4] }],
       outputs: [{ name: 'output', type: 'float', shape: [4] }],
       initializers: [
-        { name: 'weights', type: 'float', dims: [4], data: { external: { location, offset: '0', length: '16' } } },
+        {
+          name: 'weights',
+          type: 'float',
+          dims: [4],
+          data: { external: { location, offset: '0', length: '16' } },
+        },
       ],
       nodes: [{ op: 'Add', inputs: ['input', 'weights'], outputs: ['output'] }],
     },

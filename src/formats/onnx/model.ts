@@ -13,8 +13,6 @@ export interface OnnxModel {
   readonly graph: OnnxGraph | undefined
   readonly functions: readonly OnnxFunction[]
   readonly trainingInfo: readonly OnnxTrainingInfo[]
-  /** Whole documentation texts, in bytes. */
-  readonly docBytes: number
 }
 
 export interface OnnxOpset {

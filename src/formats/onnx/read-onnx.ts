@@ -60,7 +60,6 @@ function readModel(message: WireMessage): OnnxModel {
     graph: undefined,
     functions: [],
     trainingInfo: [],
-    docBytes: 0,
   }
   let graph: Writable<OnnxGraph> | undefined
   while (message.next()) {
@@ -69,7 +68,8 @@ function readModel(message: WireMessage): OnnxModel {
     else if (isField(message, 3, LENGTH)) model.producerVersion = message.text()
     else if (isField(message, 4, LENGTH)) model.domain = message.text()
     else if (isField(message, 5, VARINT)) model.modelVersion = message.int64()
-    else if (isField(message, 6, LENGTH)) model.docBytes += message.valueEnd - message.valueStart
+    else if (isField(message, 6, LENGTH))
+      continue // doc_string
     else if (isField(message, 7, LENGTH)) graph = readGraph(message, graph)
     else if (isField(message, 8, LENGTH)) model.opsetImports.push(readOpset(message))
     else if (isField(message, 14, LENGTH)) model.metadata.push(readEntry(message))
@@ -294,9 +294,7 @@ function readTensor(parent: WireMessage, earlier?: OnnxTensor): OnnxTensor {
     tensor.typedCount++
     if (tensor.integers.length < RETAINED_INTEGERS) tensor.integers.push(value)
   }
-  const takeDimension = (value: bigint): void => {
-    if (tensor.dims.length < RETAINED_INTEGERS) tensor.dims.push(value)
-  }
+  const takeDimension = (value: bigint): void => keepDimension(parent, tensor.dims, value)
   const message = parent.message()
   while (message?.next()) {
     if (isField(message, 1, LENGTH, VARINT)) message.eachVarint(takeDimension)
@@ -321,6 +319,21 @@ function readTensor(parent: WireMessage, earlier?: OnnxTensor): OnnxTensor {
   return tensor
 }
 
+const MAX_RANK = 64
+
+function keepDimension(parent: WireMessage, dims: bigint[], value: bigint): void {
+  dims.push(value)
+  if (dims.length === MAX_RANK + 1) {
+    parent.file.note(
+      'too-many-dimensions',
+      `a tensor has more than ${MAX_RANK} dimensions`,
+      parent.fieldOffset,
+      true,
+    )
+  }
+  if (dims.length > MAX_RANK) dims.pop()
+}
+
 /** Parts of a tensor spread over several messages: specified, and written or read by nothing. */
 function readSegment(message: WireMessage): void {
   message.file.note('segmented-tensor', 'a tensor is a segment of another', message.fieldOffset, true)
@@ -338,9 +351,7 @@ function readSparseTensor(parent: WireMessage): OnnxSparseTensor {
     if (isField(message, 1, LENGTH)) sparse.values = mergeTensor(message, sparse.values)
     else if (isField(message, 2, LENGTH)) sparse.indices = mergeTensor(message, sparse.indices)
     else if (isField(message, 3, LENGTH, VARINT)) {
-      message.eachVarint((value) => {
-        if (sparse.dims.length < RETAINED_INTEGERS) sparse.dims.push(value)
-      })
+      message.eachVarint((value) => keepDimension(parent, sparse.dims, value))
     } else unknown(message, 'SparseTensorProto')
   }
   return sparse

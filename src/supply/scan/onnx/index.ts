@@ -1,0 +1,2 @@
+export { ONNX_READER } from './onnx.ts'
+export { ONNX_RULES } from './rules.ts'
