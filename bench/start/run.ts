@@ -17,9 +17,12 @@ const state = mkdtempSync(join(tmpdir(), 'sallyport-bench-start-'))
 try {
   const { model } = JSON.parse(await output(['demo', '--once', '--json', '--state', state]))
   const { key } = JSON.parse(await output(['key', 'create', '--name', 'bench', '--json', '--state', state]))
-  const rounds = []
+  const rounds: Record<string, number>[] = []
   for (let round = 0; round < Number(values.rounds); round++) rounds.push(await measure(model, key))
-  const figures = Object.keys(rounds[0] ?? {}).map((name) => [name, spread(rounds.map((each) => each[name] ?? 0))])
+  const figures = Object.keys(rounds[0] ?? {}).map((name) => [
+    name,
+    spread(rounds.map((each) => each[name] ?? 0)),
+  ])
   console.log(JSON.stringify({ rounds: rounds.length, ...Object.fromEntries(figures) }, null, 2))
 } finally {
   rmSync(state, { recursive: true, force: true })
@@ -28,7 +31,9 @@ try {
 async function measure(model: string, key: string): Promise<Record<string, number>> {
   const port = await freePort()
   const startedAt = performance.now()
-  const server = spawn(BIN, ['up', '--state', state, '--port', String(port), '--admin-port', '0'], { stdio: 'ignore' })
+  const server = spawn(BIN, ['up', '--state', state, '--port', String(port), '--admin-port', '0'], {
+    stdio: 'ignore',
+  })
   try {
     const url = `http://127.0.0.1:${port}/v2/models/${model}/infer`
     while (!(await answers(url, key))) {
@@ -64,7 +69,9 @@ async function answers(url: string, key: string): Promise<boolean> {
 
 function memoryOf(pid: number): { pss: number; rss: number } {
   const kib = (file: string, field: string) =>
-    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? 0) * 1024
+    Number(
+      new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? 0,
+    ) * 1024
   return { pss: kib('smaps_rollup', 'Pss'), rss: kib('status', 'VmRSS') }
 }
 
@@ -114,5 +121,9 @@ async function freePort(): Promise<number> {
 function spread(samples: readonly number[]): { median: number; min: number; max: number } {
   const sorted = [...samples].sort((a, b) => a - b)
   const round = (value: number | undefined) => Math.round((value ?? 0) * 10) / 10
-  return { median: round(sorted[Math.floor(sorted.length / 2)]), min: round(sorted[0]), max: round(sorted.at(-1)) }
+  return {
+    median: round(sorted[Math.floor(sorted.length / 2)]),
+    min: round(sorted[0]),
+    max: round(sorted.at(-1)),
+  }
 }

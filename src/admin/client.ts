@@ -93,7 +93,7 @@ export class AdminClient {
   }
 
   events(query: { from?: number; limit?: number; type?: string }) {
-    const defined = Object.entries(query).map(([name, value]) => [name, String(value)])
+    const defined = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)])
     return this.#call(EventPageSchema, {
       method: 'GET',
       path: `/v1/audit/events?${new URLSearchParams(defined)}`,

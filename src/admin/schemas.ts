@@ -50,11 +50,20 @@ export const ModelVersionSchema = z.object({
   status: z.enum(['admitted', 'revoked']),
   admittedAt: z.string(),
   event: z.string(),
-  description: z.string().optional(),
-  dataset: z.object({ name: z.string(), manifest: z.string() }).optional(),
+  description: z.string(),
+  licence: z.string(),
+  dataset: z
+    .object({
+      name: z.string(),
+      manifest: z.string(),
+      source: z.string(),
+      licence: z.string(),
+      rows: z.int(),
+    })
+    .optional(),
   metrics: z.record(z.string(), z.number()),
   files: z.array(z.object({ path: z.string(), sizeBytes: z.int(), sha256: z.string() })),
-  signedBy: z.string(),
+  signature: z.object({ bundle: z.string(), keyHint: z.string() }),
   history: z.array(z.object({ status: z.string(), at: z.string(), reason: z.string().optional() })),
 })
 export type ModelVersionView = z.infer<typeof ModelVersionSchema>

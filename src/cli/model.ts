@@ -77,11 +77,14 @@ async function show(reference: string, options: StateOptions): Promise<void> {
   const shown = await client.model(model, version)
   if (options.json === true) return printJson(shown)
   print(`${shown.model}@${shown.version}  ${shown.status}`)
-  if (shown.description !== undefined) print(`  ${shown.description}`)
+  print(`  ${shown.description}`)
   print(`  artifact  ${shown.artifact}`)
-  print(`  signed by ${shown.signedBy}`)
+  print(`  signed by key ${shown.signature.keyHint}`)
   print(`  event     ${shown.event}`)
-  if (shown.dataset !== undefined) print(`  dataset   ${shown.dataset.name} (${shown.dataset.manifest})`)
+  if (shown.dataset !== undefined) {
+    print(`  dataset   ${shown.dataset.name}, ${shown.dataset.rows} rows from ${shown.dataset.source}`)
+    print(`            manifest ${shown.dataset.manifest}`)
+  }
   for (const [name, value] of Object.entries(shown.metrics)) print(`  metric    ${name} = ${value}`)
   printTable(
     ['FILE', 'BYTES', 'SHA-256'],

@@ -17,5 +17,5 @@ export interface LogIdentity {
 export async function logIdentity(statePath: string): Promise<LogIdentity> {
   const folder = openStateFolder(statePath)
   const keystore = await Keystore.open(folder.keys, { create: false })
-  return { directory: folder.log, verifierKey: keystore.logSigner(logOrigin(folder)).verifierKey }
+  return { directory: folder.log, verifierKey: keystore.logSigner(logOrigin(folder)).verifier.vkey }
 }

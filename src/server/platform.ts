@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import {
   type Actor,
@@ -97,7 +96,7 @@ export class Platform implements ControlPlane {
     const { statePath, create, config } = options
     const folder = create ? createStateFolder(statePath) : openStateFolder(statePath)
     await using cleanup = new AsyncDisposableStack()
-    const lock = await acquireStateLock(join(folder.path, 'lock'), options.holder)
+    const lock = await acquireStateLock(folder.path, options.holder)
     cleanup.defer(() => lock.release())
     const keystore = await Keystore.open(folder.keys, { create })
     const signer = keystore.logSigner(logOrigin(folder))
@@ -129,7 +128,7 @@ export class Platform implements ControlPlane {
       database,
       keys,
       models,
-      logVerifierKey: signer.verifierKey,
+      logVerifierKey: signer.verifier.vkey,
     })
     platform.#deployments = await Deployments.open({
       database,

@@ -9,10 +9,13 @@ import {
   type VersionName,
 } from '../core/index.ts'
 import { createGateway, type Gateway, type GatewaySnapshot, type Route } from '../gateway/index.ts'
-import { ModelRuntime, type RunningModel } from '../runtime/index.ts'
+import { ModelRuntime, type RunningModel, type VerifiedModel } from '../runtime/index.ts'
 import type { ModelVersion } from '../supply/index.ts'
 import type { Platform } from './platform.ts'
 import { VERSION } from './version.ts'
+
+/** How long calls of a version that was replaced may still run. */
+const REPLACED_GRACE_MS = 10_000
 
 /** A version whose worker runs. */
 interface Loaded {
@@ -43,8 +46,7 @@ export class Serving {
     this.#platform = platform
     const { config, log, logger, meters } = platform
     this.#runtime = new ModelRuntime({
-      loadTimeoutMs: config.runtime.loadTimeoutMs,
-      inferTimeoutMs: config.runtime.inferTimeoutMs,
+      limits: { loadTimeoutMs: config.runtime.loadTimeoutMs, inferTimeoutMs: config.runtime.inferTimeoutMs },
       onEvent: (event) =>
         void log.append(event).catch((error) => logger.error('a worker event was not recorded', { error })),
     })
@@ -59,10 +61,11 @@ export class Serving {
       logger,
       clock: systemClock,
       limits: {
-        bodyBytes: config.gateway.bodyLimitBytes,
-        requestTimeoutMs: config.gateway.requestTimeoutMs,
+        maxBodyBytes: config.gateway.bodyLimitBytes,
+        maxConcurrent: config.gateway.maxConcurrentExchanges,
         headersTimeoutMs: config.gateway.headersTimeoutMs,
-        concurrentExchanges: config.gateway.maxConcurrentExchanges,
+        requestTimeoutMs: config.gateway.requestTimeoutMs,
+        inferTimeoutMs: config.runtime.inferTimeoutMs,
       },
     })
   }
@@ -74,12 +77,15 @@ export class Serving {
   async prepare(model: ModelName, version: VersionName): Promise<ArtifactId> {
     const opened = await this.#platform.models.open(model, version)
     if (this.#loaded.has(opened.artifactId)) return opened.artifactId
+    // The first worker gets the bytes that were just verified; a later one gets bytes that are verified for it.
+    let verified: VerifiedModel | undefined = opened
     const running = await this.#runtime.load({
       artifactId: opened.artifactId,
-      manifestBytes: opened.manifestBytes,
-      modelFile: opened.modelFile,
-      model,
-      version,
+      open: async () => {
+        const bytes = verified ?? (await this.#platform.models.open(model, version))
+        verified = undefined
+        return bytes
+      },
     })
     this.#loaded.set(opened.artifactId, { record: opened.versionRecord, running })
     return opened.artifactId
@@ -115,12 +121,12 @@ export class Serving {
 
   /** The digest that the worker of a version computed itself. */
   workerDigest(artifactId: ArtifactId): ArtifactId | undefined {
-    return this.#loaded.get(artifactId)?.running.digest
+    return this.#loaded.get(artifactId)?.running.metadata.digest
   }
 
   async close(graceMs: number): Promise<void> {
     await this.gateway.close(graceMs)
-    await this.#runtime.close()
+    await this.#runtime.close(graceMs)
   }
 
   async #refresh(): Promise<void> {
@@ -158,7 +164,7 @@ export class Serving {
     for (const [artifactId, { running }] of this.#loaded) {
       if (kept.has(artifactId)) continue
       this.#loaded.delete(artifactId)
-      await running.stop()
+      await running.stop(REPLACED_GRACE_MS)
     }
   }
 

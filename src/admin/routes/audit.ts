@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { LogEntry } from '../../audit/index.ts'
-import type { EventId } from '../../core/index.ts'
+import { type EventId, toTimestamp } from '../../core/index.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { EventPageSchema, type EventView, ProofSchema } from '../schemas.ts'
 import type { TypedInstance } from './instance.ts'
@@ -74,7 +74,7 @@ function toView(entry: LogEntry): EventView {
     index: entry.index,
     id: entry.id,
     type: entry.type,
-    at: entry.at,
+    at: toTimestamp(entry.at),
     data: entry.data,
     commitments: entry.commitments,
   }

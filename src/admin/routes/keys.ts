@@ -59,12 +59,12 @@ export function keyRoutes(app: TypedInstance, controlPlane: ControlPlane): void 
 
 function toView(record: ApiKeyRecord): KeyView {
   return {
-    id: record.id,
+    id: record.keyId,
     name: record.name,
     tenant: record.tenant,
     scopes: [...record.scopes],
     createdAt: toTimestamp(record.createdAt),
-    ...(record.expiresAt === undefined ? {} : { expiresAt: toTimestamp(record.expiresAt) }),
-    ...(record.revokedAt === undefined ? {} : { revokedAt: toTimestamp(record.revokedAt) }),
+    ...(record.expiresAt === null ? {} : { expiresAt: toTimestamp(record.expiresAt) }),
+    ...(record.revokedAt === null ? {} : { revokedAt: toTimestamp(record.revokedAt) }),
   }
 }

@@ -99,3 +99,26 @@ export function modelRoutes(app: TypedInstance, controlPlane: ControlPlane): voi
     },
   )
 }
+
+function toView(version: ModelVersion): ModelVersionView {
+  const { dataset, metrics } = version.lineage
+  return {
+    model: version.model,
+    version: version.version,
+    artifact: version.artifactId,
+    status: version.status,
+    admittedAt: toTimestamp(version.admittedAt),
+    event: version.eventId,
+    description: version.description,
+    licence: version.licence,
+    ...(dataset === undefined ? {} : { dataset: { ...dataset } }),
+    metrics: { ...metrics },
+    files: version.files.map((file) => ({ ...file })),
+    signature: { ...version.signature },
+    history: version.history.map(({ status, at, reason }) => ({
+      status,
+      at: toTimestamp(at),
+      ...(reason === undefined ? {} : { reason }),
+    })),
+  }
+}
