@@ -13,4 +13,3 @@ export {
 } from './demo/demonstrate.ts'
 export { logIdentity } from './log-identity.ts'
 export { type Server, type StartOptions, startServer } from './server.ts'
-export { VERSION } from './version.ts'

@@ -15,6 +15,7 @@ import {
   type ModelName,
   SallyportError,
   systemClock,
+  VERSION,
   type VersionName,
 } from '../core/index.ts'
 import { Keystore } from '../crypto/index.ts'
@@ -27,7 +28,6 @@ import { type Config, resolveSecret } from './config.ts'
 import { logOrigin } from './log-identity.ts'
 import type { Serving } from './serving.ts'
 import { createStateFolder, openStateFolder, type StateFolder } from './state-folder.ts'
-import { VERSION } from './version.ts'
 
 export interface PlatformOptions {
   readonly statePath: string

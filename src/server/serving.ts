@@ -12,7 +12,6 @@ import { createGateway, type Gateway, type GatewaySnapshot, type Route } from '.
 import { ModelRuntime, type RunningModel, type VerifiedModel } from '../runtime/index.ts'
 import type { ModelVersion } from '../supply/index.ts'
 import type { Platform } from './platform.ts'
-import { VERSION } from './version.ts'
 
 /** How long calls of a version that was replaced may still run. */
 const REPLACED_GRACE_MS = 10_000

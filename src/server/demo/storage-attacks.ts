@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -29,11 +29,9 @@ export const storageAttacks: readonly Attack[] = [
     name: 'signature-swapped-for-a-strangers',
     async attempt(target) {
       const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      const bundle = signArtifact(target.version.manifest, target.version.model, {
-        privateKey: createPrivateKey(stranger.privateKey.export({ format: 'pem', type: 'pkcs8' })),
-        publicKeyPem: createPublicKey(stranger.privateKey).export({ format: 'pem', type: 'spki' }).toString(),
-      })
-      return withBundle(target, Buffer.from(bundle), () => expectRefusal(() => deploy(target)))
+      const { model, files } = target.version
+      const bundle = signArtifact({ schemaVersion: 1, kind: 'model', files }, model, stranger.privateKey)
+      return withBundle(target, bundle, () => expectRefusal(() => deploy(target)))
     },
   },
   {
