@@ -97,12 +97,12 @@ function firstFrame(child: WorkerProcess, timeoutMs: number): Promise<FirstFrame
       () => {
         if (isSettled) return
         const { spawnError } = child
-        // Standard error may hold more than has been read; the words come a moment after the exit.
+        // What is left in standard error is read a moment after the exit.
         setImmediate(() => {
           if (isSettled) return
           settle(
             spawnError === undefined
-              ? refusals.startFailed(child.lastWords)
+              ? refusals.startFailed(child.complaint)
               : refusals.notSpawned(spawnError),
           )
         })

@@ -55,7 +55,10 @@ function checkInput({ name, datatype, shape, data }: Tensor, expected: TensorMet
     throw rejected('an input has another datatype than the model takes', name)
   if (!fits(shape, expected.shape)) throw rejected('an input has a shape the model does not take', name)
   if (data.length !== elementCount(shape) || !isOf(datatype, data)) {
-    throw rejected('the elements of an input do not match its shape and datatype', name)
+    throw rejected(
+      'the elements of an input do not match its shape and datatype, or cannot be given to the model',
+      name,
+    )
   }
 }
 
@@ -74,13 +77,21 @@ function fits(shape: readonly number[], expected: readonly number[]): boolean {
 
 function isOf(datatype: Datatype, data: TensorData): boolean {
   if (datatype === 'BYTES') {
-    return Array.isArray(data) && data.every((element) => typeof element === 'string')
+    return Array.isArray(data) && data.every(isText)
   }
   if (!(data instanceof ARRAYS[datatype])) return false
   if (datatype === 'BOOL' && data instanceof Uint8Array) {
     for (const value of data) if (value > 1) return false
   }
   return true
+}
+
+/**
+ * onnxruntime takes texts as C strings and would cut one at a NUL; half a surrogate pair has no UTF-8. Either way the model
+ * would see another text than the one that was checked.
+ */
+function isText(element: unknown): boolean {
+  return typeof element === 'string' && !element.includes('\0') && element.isWellFormed()
 }
 
 function rejected(message: string, input: string | undefined): SallyportError {

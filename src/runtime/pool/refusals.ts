@@ -47,7 +47,7 @@ export const refusals = {
   startFailed: (detail: string) =>
     new SallyportError('runtime.worker-start-failed', 'the worker ended before it had loaded the model', {
       kind: 'internal',
-      remedy: 'see details.worker for its last words; a memory limit that is too low is one cause',
+      remedy: 'see details.worker for what it said; a memory limit that is too low is one cause',
       details: { worker: detail },
     }),
   notSpawned: (cause: unknown) =>

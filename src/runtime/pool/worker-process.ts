@@ -6,7 +6,7 @@ import type { Launch } from '../sandbox/index.ts'
 import { refusals } from './refusals.ts'
 import type { ExitReason, WorkerExit } from './worker-exit.ts'
 
-const MAX_LAST_WORDS_BYTES = 2048
+const MAX_COMPLAINT = 300
 const EXIT_GRACE_MS = 500
 
 /** A process with a channel on its descriptor 3, which can end for one reason only: the first that was found. */
@@ -19,7 +19,7 @@ export class WorkerProcess {
   #reason: ExitReason | undefined
   #detail: string | undefined
   #isGone = false
-  #lastWords = ''
+  #complaint = ''
   #spawnError: Error | undefined
   #onChunk: (chunk: Buffer<ArrayBuffer>) => void = () => {}
   #onEnd: () => void = () => {}
@@ -54,7 +54,7 @@ export class WorkerProcess {
     channel.once('close', () => this.#child.kill('SIGKILL'))
     this.#child.stderr?.setEncoding('latin1')
     this.#child.stderr?.on('data', (text: string) => {
-      this.#lastWords = (this.#lastWords + text).slice(-MAX_LAST_WORDS_BYTES)
+      this.#complaint = (this.#complaint + text).slice(0, MAX_COMPLAINT)
     })
   }
 
@@ -71,11 +71,11 @@ export class WorkerProcess {
   }
 
   /**
-   * The end of what the process wrote to its standard error, printable. To be shown only of a process that has not seen
-   * an input yet, because a model can make the library write there.
+   * The beginning of what the process wrote to its standard error, printable. To be shown only of a process that has not
+   * seen an input yet, because a model can make the library write there.
    */
-  get lastWords(): string {
-    return this.#lastWords.replace(/[^\x20-\x7e]+/g, ' ').trim()
+  get complaint(): string {
+    return this.#complaint.replace(/[^\x20-\x7e]+/g, ' ').trim()
   }
 
   /**

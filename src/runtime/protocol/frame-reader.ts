@@ -54,11 +54,6 @@ export class FrameReader {
     }
   }
 
-  /** True inside a frame: a stream that ends here was cut. */
-  get isInsideFrame(): boolean {
-    return this.#headBytes > 0 || this.#frame !== undefined
-  }
-
   #welcome(view: DataView, offset: number): FrameHeader {
     const header = readHeader(view, offset)
     if (header.bodyBytes > this.#maxBodyBytes(header)) {

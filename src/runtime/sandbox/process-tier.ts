@@ -12,6 +12,9 @@ const MEMORY_FLAGS = [
 ]
 const QUIET_FLAGS = ['--disable-warning=SecurityWarning', '--disable-warning=ExperimentalWarning']
 
+/** V8 reserves writable address space for code (CodeRange, 512 MiB on x86-64) that RLIMIT_DATA counts though it is unused. */
+const RESERVED_BYTES = 544 * 2 ** 20
+
 /**
  * The weakest tier, for every platform: a process of its own with an empty environment, under Node's permission model
  * with the least it can run with. Where util-linux is installed, the kernel adds: no new privileges, death with the
@@ -59,7 +62,14 @@ function kernelLimits(memoryLimitBytes: number): string[] {
   return [
     ...(prlimit === undefined
       ? []
-      : [prlimit, `--data=${memoryLimitBytes}`, '--core=0', '--fsize=0', '--memlock=0', '--']),
+      : [
+          prlimit,
+          `--data=${memoryLimitBytes + RESERVED_BYTES}`,
+          '--core=0',
+          '--fsize=0',
+          '--memlock=0',
+          '--',
+        ]),
     ...(setpriv === undefined ? [] : [setpriv, '--no-new-privs', '--pdeathsig', 'KILL', '--']),
   ]
 }
