@@ -11,8 +11,6 @@ export interface ErrorAnswer {
   readonly headers: readonly string[]
 }
 
-const RETRY_AFTER_SECONDS = '1'
-
 /**
  * Anything thrown, as an answer. Our own refusals say what they say; of other typed errors the message is repeated only
  * where the caller can act on it; an unknown error becomes a 500 that says nothing of itself.
@@ -20,7 +18,7 @@ const RETRY_AFTER_SECONDS = '1'
 export function toErrorAnswer(thrown: unknown): ErrorAnswer {
   if (thrown instanceof Refusal) {
     const { status, code, message, input, headers } = thrown
-    return { status, code, message, input, headers: withRetryAfter(status, headers) }
+    return { status, code, message, input, headers: withRetryAfter(status, headers, {}) }
   }
   if (!(thrown instanceof SallyportError) || thrown.kind === 'internal') {
     const code = thrown instanceof SallyportError ? thrown.code : 'gateway.internal'
@@ -28,13 +26,19 @@ export function toErrorAnswer(thrown: unknown): ErrorAnswer {
   }
   const status = HTTP_STATUS[thrown.kind]
   const message = thrown.remedy === undefined ? thrown.message : `${thrown.message}; ${thrown.remedy}`
-  const challenge = status === 401 ? ['www-authenticate', 'Bearer'] : []
-  return { status, code: thrown.code, message, input: undefined, headers: withRetryAfter(status, challenge) }
+  const headers = status === 401 ? ['www-authenticate', 'Bearer'] : withRetryAfter(status, [], thrown.details)
+  return { status, code: thrown.code, message, input: undefined, headers }
 }
 
-function withRetryAfter(status: number, headers: readonly string[]): readonly string[] {
-  if (status !== 503 || headers.includes('retry-after')) return headers
-  return [...headers, 'retry-after', RETRY_AFTER_SECONDS]
+function withRetryAfter(
+  status: number,
+  headers: readonly string[],
+  details: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  if (status !== 503) return headers
+  const { retryAfterMs } = details
+  const seconds = typeof retryAfterMs === 'number' ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : 1
+  return [...headers, 'retry-after', String(seconds)]
 }
 
 /** The body of an error in Open Inference Protocol's shape, with our stable code and the exchange's id. */

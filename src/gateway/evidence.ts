@@ -1,31 +1,21 @@
-import type { Decision, EventId, Identity } from '../core/index.ts'
+import type { EventInput, Receipt } from '../audit/index.ts'
+import type { Decision, Identity } from '../core/index.ts'
+import type { JsonValue } from '../crypto/index.ts'
 import type { Call } from './call.ts'
 import type { ErrorAnswer } from './error-answer.ts'
 import type { Route } from './snapshot.ts'
 
-/** Where events go. `append` resolves only when the event is durable; `AuditLog` of the audit wing is one. */
+/** Where events go. `append` resolves only when the event is durable. */
 export interface EvidenceLog {
-  append(event: EvidenceEvent): Promise<{ readonly id: EventId }>
+  append(event: EventInput): Promise<Pick<Receipt, 'id'>>
 }
-
-export interface EvidenceEvent {
-  readonly type: 'exchange.served' | 'exchange.refused'
-  /** Stands in the log in clear: nothing of it is personal or content. */
-  readonly data: Record<string, JsonValue>
-  /** Stands in the log as salted commitments; the values can be erased. */
-  readonly private?: Record<string, string>
-  /** Stands in the log as salted commitments; the values are not kept. */
-  readonly commit?: Record<string, Uint8Array | string>
-}
-
-type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue }
 
 export function servedEvent(
   call: Call,
   identity: Identity,
   route: Route,
   responseBody: Uint8Array | string,
-): EvidenceEvent {
+): EventInput {
   return {
     type: 'exchange.served',
     data: {
@@ -47,7 +37,7 @@ export function servedEvent(
 type RefusedCall = Pick<Call, 'id' | 'decisions' | 'elapsedMs'> &
   Partial<Pick<Call, 'route' | 'identity' | 'failure' | 'body'>>
 
-export function refusedEvent(call: RefusedCall, answer: ErrorAnswer): EvidenceEvent {
+export function refusedEvent(call: RefusedCall, answer: ErrorAnswer): EventInput {
   const { route, identity, failure, body } = call
   const data: Record<string, JsonValue> = {
     exchange: call.id,

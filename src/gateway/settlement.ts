@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
+import type { EventInput } from '../audit/index.ts'
 import { type Clock, type EventId, type Identity, newExchangeId } from '../core/index.ts'
 import type { Logger, Metrics } from '../observe/index.ts'
 import type { Call } from './call.ts'
 import { type ErrorAnswer, errorBody, toErrorAnswer } from './error-answer.ts'
-import { type EvidenceEvent, type EvidenceLog, refusedEvent, servedEvent } from './evidence.ts'
+import { type EvidenceLog, refusedEvent, servedEvent } from './evidence.ts'
 import type { ProtocolAnswer } from './protocols/open-inference/index.ts'
 import { Refusal } from './refusal.ts'
 import type { InferEndpoint } from './route-table.ts'
@@ -81,7 +82,7 @@ export class Settlement {
   }
 
   /** The id of the event once it is durable, or undefined when it cannot be. */
-  async #append(event: EvidenceEvent): Promise<EventId | undefined> {
+  async #append(event: EventInput): Promise<EventId | undefined> {
     const began = performance.now()
     try {
       const { id } = await this.#options.evidence.append(event)

@@ -28,17 +28,14 @@ export class Metrics {
   readonly #requestDuration = new TalliedHistogram(
     'sallyport_request_duration_seconds',
     'From the head of a request to its answer, for requests that were answered by a model',
-    ['model', 'version'],
   )
   readonly #inferenceDuration = new TalliedHistogram(
     'sallyport_inference_duration_seconds',
     'Time that the worker of a model took to answer, its queue included',
-    ['model', 'version'],
   )
   readonly #evidenceWait = new TalliedHistogram(
     'sallyport_evidence_wait_seconds',
     'Time that an answer waited until its event was durable in the transparency log',
-    [],
   )
   readonly #requests: Counter<'model' | 'version' | 'code'>
   readonly #codes = new Set<string>()
@@ -46,9 +43,6 @@ export class Metrics {
   readonly evidenceWait: Tally
 
   constructor(options: MetricsOptions) {
-    for (const histogram of [this.#requestDuration, this.#inferenceDuration, this.#evidenceWait]) {
-      this.#registry.registerMetric(histogram)
-    }
     this.#requests = new Counter({
       name: 'sallyport_requests_total',
       help: "Requests to the data plane by outcome: code is 'ok' or the stable code of the refusal",
@@ -65,8 +59,9 @@ export class Metrics {
   }
 
   /** All metrics in Prometheus' text format 0.0.4. */
-  render(): Promise<string> {
-    return this.#registry.metrics()
+  async render(): Promise<string> {
+    const histograms = [this.#requestDuration, this.#inferenceDuration, this.#evidenceWait]
+    return [await this.#registry.metrics(), ...histograms.map((each) => each.render())].join('\n')
   }
 
   exchanges(model: ModelName, version: VersionName): ExchangeMetrics {
