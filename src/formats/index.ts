@@ -1,3 +1,5 @@
 export type { Anomaly } from './anomaly.ts'
+export * from './bytes/index.ts'
 export * from './onnx/index.ts'
 export * from './protobuf/index.ts'
+export * from './pickle/index.ts'

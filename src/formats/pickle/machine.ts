@@ -1,4 +1,4 @@
-import type { ByteSource } from '../bytes/index.ts'
+import { type ByteSource, indexOfBytes, memorySource } from '../bytes/index.ts'
 import { Float64Column } from './columns.ts'
 import { type Constant, readConstant } from './constants.ts'
 import { Containers } from './containers.ts'
@@ -46,6 +46,8 @@ export interface PickleEnd {
   readonly opcodes: number
   /** Frames that promise more than the file has: CPython's C code refuses them, its Python code goes on. */
   readonly hasOverlongFrame: boolean
+  /** An opcode or a frame stands across the end of a frame, so that the two views differ. */
+  readonly hasStraddle: boolean
 }
 
 /** What happens while a stream is loaded. Each call comes before the machine reads on. */
@@ -71,6 +73,11 @@ export interface PickleVisitor {
 
 export interface PickleOptions {
   readonly start?: number
+  /**
+   * Which of CPython's two ways of reading: from memory or a file with `peek`, frames change nothing; from any other
+   * file (`io.BytesIO`) a frame is a buffer, and what is left of it is lost when an argument or a line does not fit.
+   */
+  readonly view?: 'contiguous' | 'framed'
   readonly maxOpcodes?: number
   /** Containers made by one stream, and as many calls. */
   readonly maxContainers?: number
@@ -97,6 +104,8 @@ const PROGRESS_OPCODES = 1_000_000
 /** Imports, persistent ids and buffers. */
 const MAX_OBJECTS = 500_000
 const MAX_STATES = 16
+const MAX_SPLICED = 100_000
+const LINE_END = Uint8Array.of(0x0a)
 const MAX_VISITED_ITEMS = 1000
 /** A call's row: callee, args, keywords or NaN, offset, opcode. */
 const CALL_CELLS = 5
@@ -156,6 +165,12 @@ export class PickleMachine {
   #protocol = 0
   #opcodes = 0
   #hasOverlongFrame = false
+  #hasStraddle = false
+  readonly #isFramed: boolean
+  /** Parts of the present opcode before bytes that were lost, and opcodes put together from such parts. */
+  #parts: Buffer[] = []
+  #partStart = 0
+  readonly #spliced = new Map<number, ByteSource>()
   #frameEnd = 0
   /** Where the frame that is being read ends, and where the file goes on after raw bytes. */
   #jumpAt = Number.POSITIVE_INFINITY
@@ -166,6 +181,7 @@ export class PickleMachine {
     this.memo = options.memo ?? new Memo()
     this.extensions = options.extensions ?? new Map()
     this.#visitor = visitor
+    this.#isFramed = options.view === 'framed'
     this.#options = options
     this.#maxValues = options.maxValues ?? DEFAULT_MAX_VALUES
     this.#maxContainers = options.maxContainers ?? DEFAULT_MAX_CONTAINERS
@@ -190,12 +206,15 @@ export class PickleMachine {
         }
         if (this.#at >= this.#windowLength) throw new Break('truncated')
         const opcode = this.#window[this.#at++] ?? 0
+        if (this.#isFramed) this.#partStart = opcodeOffset
         if (opcode === 0x2e) {
           this.#opcodes++
           return this.#ended(undefined, opcodeOffset, this.#pop())
         }
         this.#step(opcode, opcodeOffset)
         this.#opcodes++
+        if (opcodeOffset < this.#frameEnd && this.#base + this.#at > this.#frameEnd) this.#hasStraddle = true
+        if (this.#parts.length > 0) this.#splice(opcodeOffset)
         if (--untilProgress === 0) {
           untilProgress = PROGRESS_OPCODES
           if (this.#opcodes >= maxOpcodes) throw new Break('over-budget')
@@ -210,7 +229,11 @@ export class PickleMachine {
 
   /** A constant, decoded, with at most `maxBytes` of its payload. Undefined when the value is none. */
   constant(value: Value, maxBytes = 64 * 1024): Constant | undefined {
-    return value >= 0 ? readConstant(this.source, value, maxBytes) : undefined
+    if (!(value >= 0)) return undefined
+    const spliced = this.#spliced.size > 0 ? this.#spliced.get(value) : undefined
+    return spliced === undefined
+      ? readConstant(this.source, value, maxBytes)
+      : readConstant(spliced, 0, maxBytes)
   }
 
   /** What a value is, with at most `limit` items of a container. Undefined when it is a constant. */
@@ -246,6 +269,7 @@ export class PickleMachine {
       result,
       opcodes: this.#opcodes,
       hasOverlongFrame: this.#hasOverlongFrame,
+      hasStraddle: this.#hasStraddle,
     }
   }
 
@@ -319,17 +343,20 @@ export class PickleMachine {
         this.#push(offset)
         return
       case 0x55: // SHORT_BINSTRING
-      case 0x43: // SHORT_BINBYTES
         this.#skipPayload(this.#unsigned(1))
         this.#push(offset)
         return
+      case 0x43: // SHORT_BINBYTES
+        this.#skipBytes(this.#unsigned(1))
+        this.#push(offset)
+        return
       case 0x42: // BINBYTES
-        this.#skipPayload(this.#unsigned(4))
+        this.#skipBytes(this.#unsigned(4))
         this.#push(offset)
         return
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        this.#skipPayload(this.#unsigned(8))
+        this.#skipBytes(this.#unsigned(8))
         this.#push(offset)
         return
       case 0x8c: // SHORT_BINUNICODE
@@ -513,14 +540,37 @@ export class PickleMachine {
     this.#refill()
   }
 
+  /** In the framed view: what does not fit in the rest of the frame is read from behind it. */
+  #align(length: number): void {
+    const position = this.#base + this.#at
+    if (position < this.#frameEnd && position + length > this.#frameEnd) this.#leaveFrame(position)
+  }
+
+  #leaveFrame(position: number): void {
+    this.#parts.push(Buffer.from(this.source.read(this.#partStart, position - this.#partStart)))
+    this.#partStart = this.#frameEnd
+    this.#seek(this.#frameEnd)
+    this.#hasStraddle = true
+  }
+
+  #splice(opcodeOffset: number): void {
+    const length = Math.min(this.#base + this.#at - this.#partStart, MAX_LINE_BYTES)
+    this.#parts.push(Buffer.from(this.source.read(this.#partStart, length)))
+    if (this.#spliced.size < MAX_SPLICED) {
+      this.#spliced.set(opcodeOffset, memorySource(Buffer.concat(this.#parts)))
+    }
+    this.#parts = []
+  }
+
   #skip(length: number): void {
+    if (this.#isFramed) this.#align(length)
     if (this.#at + length > this.#windowLength) throw new Break('truncated')
     this.#at += length
   }
 
   #unsigned(width: 1 | 2 | 4 | 8): number {
-    const at = this.#at
     this.#skip(width)
+    const at = this.#at - width
     const bytes = this.#window
     const low = bytes[at] ?? 0
     if (width === 1) return low
@@ -537,15 +587,22 @@ export class PickleMachine {
     return this.#unsigned(4) | 0
   }
 
-  #skipPayload(length: number): void {
-    if (length < 0) throw new Break('bad-size')
+  /** Bytes and bytearrays are read in parts, so that they may stand across the end of a frame. */
+  #skipBytes(length: number): void {
     const position = this.#base + this.#at + length
     if (position > this.source.size) throw new Break('truncated')
     this.#seek(position)
   }
 
+  #skipPayload(length: number): void {
+    if (length < 0) throw new Break('bad-size')
+    if (this.#isFramed) this.#align(length)
+    this.#skipBytes(length)
+  }
+
   /** Text must be UTF-8, surrogates allowed; what is not ends the stream in every loader. */
   #skipText(length: number): void {
+    if (this.#isFramed) this.#align(length)
     if (this.#at + length <= this.#windowLength) {
       const bytes = this.#window
       const end = this.#at + length
@@ -574,29 +631,25 @@ export class PickleMachine {
   /** Moves behind the line and gives its length without the line end. */
   #lineEnd(): number {
     const start = this.#base + this.#at
+    const end = this.#findLineEnd(start)
+    if (this.#isFramed && start < this.#frameEnd && (end === -1 || end >= this.#frameEnd)) {
+      this.#leaveFrame(start)
+      return this.#lineEnd()
+    }
+    if (end === -1) throw new Break('truncated')
+    this.#seek(end + 1)
+    return end - start
+  }
+
+  #findLineEnd(start: number): number {
     const inWindow = this.#window.subarray(0, this.#windowLength).indexOf(0x0a, this.#at)
-    if (inWindow !== -1) {
-      const length = inWindow - this.#at
-      this.#at = inWindow + 1
-      return length
-    }
-    for (let position = this.#base + this.#windowLength; position < this.source.size; ) {
-      const bytes = this.source.read(position, WINDOW_BYTES)
-      if (bytes.length === 0) break
-      const found = bytes.indexOf(0x0a)
-      if (found !== -1) {
-        this.#seek(position + found + 1)
-        return position + found - start
-      }
-      position += bytes.length
-    }
-    throw new Break('truncated')
+    return inWindow === -1 ? indexOfBytes(this.source, LINE_END, start) : this.#base + inWindow
   }
 
   /** The bytes of the line, or undefined when it is too long to look at. A copy. */
   #line(maxBytes: number): Buffer | undefined {
-    const start = this.#base + this.#at
     const length = this.#lineEnd()
+    const start = this.#base + this.#at - 1 - length
     return length > maxBytes ? undefined : Buffer.from(this.source.read(start, length))
   }
 
@@ -744,7 +797,7 @@ export class PickleMachine {
   }
 
   #isSpecialKey(key: Value): boolean {
-    const constant = readConstant(this.source, key, 64)
+    const constant = this.constant(key, 64)
     return (constant?.type === 'text' || constant?.type === 'string') && constant.value.startsWith('_')
   }
 
@@ -769,11 +822,21 @@ export class PickleMachine {
     this.#protocol = protocol
   }
 
-  /** CPython's C code only asks that a frame's bytes be there; opcodes may straddle its end. */
+  /** A frame's bytes must be there; CPython's C code asks for nothing else. */
   #frame(): void {
     const length = this.#unsigned(8)
+    const position = this.#base + this.#at
+    if (position < this.#frameEnd) {
+      this.#hasStraddle = true
+      if (this.#isFramed) {
+        if (position + length <= this.#frameEnd) return
+        this.#seek(this.#frameEnd)
+      }
+    }
     this.#frameEnd = this.#base + this.#at + length
-    if (this.#frameEnd > this.source.size) this.#hasOverlongFrame = true
+    if (this.#frameEnd <= this.source.size) return
+    this.#hasOverlongFrame = true
+    if (this.#isFramed) throw new Break('truncated')
   }
 
   #pushGlobal(
@@ -809,7 +872,7 @@ export class PickleMachine {
       if (isContainer(value)) throw new Break('bad-global')
       return undefined
     }
-    const constant = readConstant(this.source, value, MAX_NAME_BYTES)
+    const constant = this.constant(value, MAX_NAME_BYTES)
     if (constant?.type !== 'text' && constant?.type !== 'string') throw new Break('bad-global')
     return constant.value
   }
