@@ -1,0 +1,2 @@
+export type { GgufReading, GgufString } from './read-gguf.ts'
+export { readGguf } from './read-gguf.ts'

@@ -1,0 +1,2 @@
+export type { SafetensorsReading } from './read-safetensors.ts'
+export { readSafetensors } from './read-safetensors.ts'
