@@ -16,6 +16,13 @@ export class MerkleFrontier {
     return this.#size
   }
 
+  clone(): MerkleFrontier {
+    const copy = new MerkleFrontier()
+    copy.#size = this.#size
+    copy.#roots.push(...this.#roots)
+    return copy
+  }
+
   /** Appends a leaf's hash. */
   push(leaf: HashText, onComplete?: OnComplete): void {
     let hash = leaf
@@ -43,6 +50,18 @@ export class MerkleFrontier {
     if (this.#size % (2 * leaves) !== 0) throw new RangeError('a subtree out of order')
     this.#roots.push(root)
     this.#size += leaves
+  }
+
+  /** The maximal complete subtrees, from the left. */
+  subtrees(): { readonly height: number; readonly root: HashText }[] {
+    let rest = this.#size
+    const reversed = this.#roots.toReversed().map((root) => {
+      let height = 0
+      while (rest % 2 ** (height + 1) === 0) height++
+      rest -= 2 ** height
+      return { height, root }
+    })
+    return reversed.reverse()
   }
 
   /** The root hash of the tree, 32 bytes. */
