@@ -57,10 +57,10 @@ export function parseInferRequest(
   const json = parseJsonBody(hasBinary ? body.subarray(0, jsonLength) : body, budget)
   const binary = hasBinary ? body.subarray(jsonLength) : undefined
   try {
-    return new RequestReader(json.value, json.pairs, binary).read()
+    return new RequestReader(json.value, json.pairs, binary, false).read()
   } catch (thrown) {
     if (thrown !== NEEDS_EXACT_INTEGERS) throw thrown
-    return new RequestReader(parseExactly(json.text), json.pairs, binary).read()
+    return new RequestReader(parseExactly(json.text), json.pairs, binary, true).read()
   }
 }
 
@@ -68,13 +68,15 @@ class RequestReader {
   readonly #value: unknown
   readonly #pairs: number
   readonly #binary: Buffer | undefined
+  readonly #isExact: boolean
   #binaryAt = 0
   #pairsSeen = 0
 
-  constructor(value: unknown, pairs: number, binary: Buffer | undefined) {
+  constructor(value: unknown, pairs: number, binary: Buffer | undefined, isExact: boolean) {
     this.#value = value
     this.#pairs = pairs
     this.#binary = binary
+    this.#isExact = isExact
   }
 
   read(): InferRequest {
@@ -121,7 +123,7 @@ class RequestReader {
     const count = elementCount(shape)
     const size = this.#binarySize(name, input['parameters'])
     if (size === undefined) {
-      const data = readJsonData(name, datatype, shape, count, input['data'])
+      const data = readJsonData(name, datatype, shape, count, input['data'], this.#isExact)
       return { name, datatype, shape, data }
     }
     if (input['data'] !== undefined) throw invalidTensor(name, "has both 'data' and 'binary_data_size'")

@@ -8,6 +8,8 @@ export const NEEDS_EXACT_INTEGERS = Symbol('needs exact integers')
  * Reads the `data` of a JSON tensor, flat or nested as its shape, row-major. Elements are checked exactly: integers for
  * integer datatypes, within the datatype's range, booleans for BOOL, well-formed text for BYTES, and no value that
  * overflows the datatype. A refusal names the element by its place.
+ * @param isExact whether integers beyond 2^53 have come as bigint; until they have, one of them for a 64-bit datatype
+ *   throws NEEDS_EXACT_INTEGERS.
  */
 export function readJsonData(
   name: string,
@@ -15,13 +17,14 @@ export function readJsonData(
   shape: readonly number[],
   count: number,
   data: unknown,
+  isExact: boolean,
 ): TensorData {
   if (!Array.isArray(data)) throw invalidTensor(name, "has 'data' that is not an array")
   const elements = Array.isArray(data[0]) ? flatten(name, shape, data) : data
   if (elements.length !== count) {
     throw invalidTensor(name, `has ${elements.length} elements, but its shape holds ${count}`)
   }
-  return READERS[datatype](name, elements)
+  return READERS[datatype](name, elements, isExact)
 }
 
 function flatten(name: string, shape: readonly number[], data: readonly unknown[]): unknown[] {
@@ -41,7 +44,7 @@ function flatten(name: string, shape: readonly number[], data: readonly unknown[
   return elements
 }
 
-type Reader = (name: string, elements: readonly unknown[]) => TensorData
+type Reader = (name: string, elements: readonly unknown[], isExact: boolean) => TensorData
 
 const READERS: Readonly<Record<Datatype, Reader>> = {
   BOOL: readBooleans,
@@ -50,14 +53,22 @@ const READERS: Readonly<Record<Datatype, Reader>> = {
     readIntegers(name, elements, new Uint16Array(elements.length), 'UINT16', 0, 0xffff),
   UINT32: (name, elements) =>
     readIntegers(name, elements, new Uint32Array(elements.length), 'UINT32', 0, 0xffff_ffff),
-  UINT64: (name, elements) =>
-    readLargeIntegers(name, elements, new BigUint64Array(elements.length), 'UINT64', 0n, 2n ** 64n - 1n),
+  UINT64: (name, elements, isExact) =>
+    readLargeIntegers(
+      name,
+      elements,
+      new BigUint64Array(elements.length),
+      'UINT64',
+      0n,
+      2n ** 64n - 1n,
+      isExact,
+    ),
   INT8: (name, elements) => readIntegers(name, elements, new Int8Array(elements.length), 'INT8', -0x80, 0x7f),
   INT16: (name, elements) =>
     readIntegers(name, elements, new Int16Array(elements.length), 'INT16', -0x8000, 0x7fff),
   INT32: (name, elements) =>
     readIntegers(name, elements, new Int32Array(elements.length), 'INT32', -0x8000_0000, 0x7fff_ffff),
-  INT64: (name, elements) =>
+  INT64: (name, elements, isExact) =>
     readLargeIntegers(
       name,
       elements,
@@ -65,6 +76,7 @@ const READERS: Readonly<Record<Datatype, Reader>> = {
       'INT64',
       -(2n ** 63n),
       2n ** 63n - 1n,
+      isExact,
     ),
   FP16: (name, elements) => {
     const halves = readFloats(name, elements, new Float16Array(elements.length), 'FP16')
@@ -102,6 +114,7 @@ function readLargeIntegers<Integers extends BigInt64Array | BigUint64Array>(
   datatype: Datatype,
   least: bigint,
   greatest: bigint,
+  isExact: boolean,
 ): Integers {
   for (let index = 0; index < elements.length; index++) {
     const element = elements[index]
@@ -111,7 +124,7 @@ function readLargeIntegers<Integers extends BigInt64Array | BigUint64Array>(
     } else if (typeof element === 'bigint') {
       if (element < least || element > greatest) throw outOfRange(name, index, datatype)
       into[index] = element
-    } else if (typeof element === 'number' && Number.isInteger(element)) {
+    } else if (!isExact && Number.isInteger(element)) {
       throw NEEDS_EXACT_INTEGERS
     } else {
       throw notA(name, index, 'integer')
