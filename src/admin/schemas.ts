@@ -128,7 +128,6 @@ export const ProofSchema = z.object({
   index: z.int(),
   size: z.int(),
   verifierKey: z.string(),
-  proof: z.string().describe('C2SP tlog-proof: inclusion proof and signed checkpoint.'),
-  entry: z.string().describe('The leaf itself, base64: hash it to check the proof.'),
+  proof: z.string().describe('C2SP tlog-proof: the entry, its inclusion proof and the signed checkpoint.'),
 })
 export type ProofView = z.infer<typeof ProofSchema>

@@ -72,10 +72,10 @@ async function prove(id: string, options: StateOptions & { out?: string }): Prom
   const proof = await client.prove(id)
   // The answer is not believed: the proof is checked here against the key that the state folder holds.
   const { verifierKey } = await logIdentity(statePath(options))
-  const verified = verifyProof(proof.proof, verifierKey, Buffer.from(proof.entry, 'base64'))
+  const verified = verifyProof(proof.proof, verifierKey)
   if (options.out !== undefined) writeFileSync(options.out, proof.proof)
   if (options.json === true) return printJson({ ...proof, proofVerified: true })
-  print(`✔ event ${id} is entry ${verified.index} of a log of ${verified.size}`)
+  print(`✔ event ${id} (${verified.type}) is entry ${verified.index} of a log of ${verified.size}`)
   print(`verifier key  ${verifierKey}`)
   if (options.out === undefined) print(proof.proof.trimEnd())
   else print(`proof written to ${options.out}`)

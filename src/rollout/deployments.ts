@@ -32,7 +32,11 @@ export interface DeploymentParts {
    * Proves that the version may run now: admitted, not revoked, bytes and signature intact; where this process serves
    * the environment, also that a worker has loaded it. Throws the refusal.
    */
-  readonly prove: (model: ModelName, version: VersionName, environment: EnvironmentName) => Promise<ArtifactId>
+  readonly prove: (
+    model: ModelName,
+    version: VersionName,
+    environment: EnvironmentName,
+  ) => Promise<ArtifactId>
 }
 
 /**

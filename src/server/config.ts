@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parse as parseYaml } from 'yaml'
+import { parseDocument, parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { SallyportError } from '../core/index.ts'
 import { AdmissionPolicySchema } from '../supply/index.ts'
@@ -140,12 +140,15 @@ function readDocument(path: string): unknown {
       cause,
     })
   }
+  const parsed = parseDocument(text, { schema: 'core', strict: true })
+  const [problem] = [...parsed.errors, ...parsed.warnings]
   try {
-    return parseYaml(text, { schema: 'core', strict: true, maxAliasCount: 0 }) ?? {}
+    if (problem !== undefined) throw problem
+    return parsed.toJS({ maxAliasCount: 0 }) ?? {}
   } catch (cause) {
-    throw new SallyportError('config.unreadable', `the configuration ${path} is not valid YAML`, {
+    throw new SallyportError('config.unreadable', `the configuration ${path} is not plain YAML`, {
       kind: 'invalid',
-      remedy: 'mend its syntax',
+      remedy: 'mend its syntax; tags and aliases are not read',
       cause,
     })
   }

@@ -27,7 +27,7 @@ import { Models, type ModelVersion, readTar, type SupplyTables, supplyMigrations
 import { type Config, resolveSecret } from './config.ts'
 import { logOrigin } from './log-identity.ts'
 import type { Serving } from './serving.ts'
-import { createStateFolder, openStateFolder, type StateFolder } from './state-folder.ts'
+import { beginStateFolder, isStateFolder, openStateFolder, type StateFolder } from './state-folder.ts'
 
 export interface PlatformOptions {
   readonly statePath: string
@@ -47,6 +47,9 @@ export interface FirstStart {
   /** The admin credential, to be shown once. */
   readonly adminKey: string
 }
+
+/** The first start itself acts for the owner of the folder. */
+const OWNER: Actor = { kind: 'owner' }
 
 interface Parts {
   readonly folder: StateFolder
@@ -71,6 +74,8 @@ export class Platform implements ControlPlane {
   readonly models: Models
   readonly logVerifierKey: string
   readonly logger: Logger
+  /** Present only in the process that made the state folder. */
+  firstStart: FirstStart | undefined
   readonly meters = new Metrics({ processMetrics: true })
   readonly #parts: Parts
   #deployments: Deployments | undefined
@@ -94,13 +99,22 @@ export class Platform implements ControlPlane {
    */
   static async open(options: PlatformOptions): Promise<Platform> {
     const { statePath, create, config } = options
-    const folder = create ? createStateFolder(statePath) : openStateFolder(statePath)
+    const beginning = create && !isStateFolder(statePath) ? beginStateFolder(statePath) : undefined
+    const folder = beginning?.folder ?? openStateFolder(statePath)
+    const isNew = beginning !== undefined
     await using cleanup = new AsyncDisposableStack()
     const lock = await acquireStateLock(folder.path, options.holder)
     cleanup.defer(() => lock.release())
-    const keystore = await Keystore.open(folder.keys, { create })
-    const signer = keystore.logSigner(logOrigin(folder))
-    const log = await AuditLog.open({ directory: folder.log, signer, clock: systemClock, create })
+    const keystore = await Keystore.open(folder.keys, { create: isNew })
+    const origin = logOrigin(folder)
+    const signer = keystore.logSigner(origin)
+    const log = await AuditLog.open({
+      directory: folder.log,
+      signer,
+      origin,
+      clock: systemClock,
+      create: isNew,
+    })
     cleanup.defer(() => log.close())
     const record = log.append.bind(log)
     const database = await openDatabase<Tables>(databaseUrl(folder, options), [
@@ -137,6 +151,10 @@ export class Platform implements ControlPlane {
       prove: (model, version, environment) => platform.#prove(model, version, environment),
     })
     await platform.#refreshKeys()
+    if (beginning !== undefined) {
+      platform.firstStart = await platform.#begin()
+      beginning.finish()
+    }
     cleanup.move()
     return platform
   }
@@ -144,20 +162,6 @@ export class Platform implements ControlPlane {
   get deployments(): Deployments {
     if (this.#deployments === undefined) throw new Error('the platform is not open')
     return this.#deployments
-  }
-
-  /** Makes the admin credential if this state has none yet. */
-  async firstStart(): Promise<FirstStart | undefined> {
-    if (this.log.size > 0) return undefined
-    await this.log.append({
-      type: 'state.created',
-      data: { instance: this.folder.instance, version: VERSION },
-    })
-    const created = await this.createKey(
-      { name: 'admin', tenant: 'default', scopes: ['admin'] },
-      { kind: 'owner' },
-    )
-    return { adminKey: created.key }
   }
 
   /** From now on changes of keys and deployments reach what is served. */
@@ -232,6 +236,19 @@ export class Platform implements ControlPlane {
     await database.close()
     await log.close()
     await lock.release()
+  }
+
+  /** An earlier attempt may have died before it could show its credential; nobody has that one. */
+  async #begin(): Promise<FirstStart> {
+    await this.log.append({
+      type: 'state.created',
+      data: { instance: this.folder.instance, version: VERSION },
+    })
+    for (const { keyId, revokedAt } of await this.keys.list()) {
+      if (revokedAt === null) await this.revokeKey(keyId, OWNER)
+    }
+    const created = await this.createKey({ name: 'admin', tenant: 'default', scopes: ['admin'] }, OWNER)
+    return { adminKey: created.key }
   }
 
   async #prove(model: ModelName, version: VersionName, environment: EnvironmentName): Promise<ArtifactId> {

@@ -46,7 +46,6 @@ export async function startServer(options: StartOptions): Promise<Server> {
     environment,
   })
   cleanup.defer(() => platform.close())
-  const firstStart = await platform.firstStart()
   const serving = new Serving(platform)
   cleanup.defer(() => serving.close(CLOSE_GRACE_MS))
   platform.attach(serving)
@@ -76,7 +75,7 @@ export async function startServer(options: StartOptions): Promise<Server> {
     closing ??= opened.disposeAsync()
     return closing
   }
-  return { platform, serving, gatewayUrl, adminUrl, firstStart, close }
+  return { platform, serving, gatewayUrl, adminUrl, firstStart: platform.firstStart, close }
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {

@@ -1,3 +1,4 @@
+import type { Status } from '../admin/index.ts'
 import { inputSchema } from '../controls/index.ts'
 import {
   type ArtifactId,
@@ -6,6 +7,7 @@ import {
   type SallyportError,
   systemClock,
   toSallyportError,
+  VERSION,
   type VersionName,
 } from '../core/index.ts'
 import { createGateway, type Gateway, type GatewaySnapshot, type Route } from '../gateway/index.ts'
@@ -104,7 +106,7 @@ export class Serving {
     this.gateway.swap(this.#snapshot())
   }
 
-  status() {
+  status(): Status['models'] {
     const serving = [...this.#loaded.values()].map(({ record, running }) => ({
       model: record.model,
       version: record.version,

@@ -2,7 +2,14 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createStateFolder, isStateFolder, openStateFolder } from './state-folder.ts'
+import { beginStateFolder, isStateFolder, openStateFolder, type StateFolder } from './state-folder.ts'
+
+/** A whole first start. */
+function createStateFolder(path: string): StateFolder {
+  const { folder, finish } = beginStateFolder(path)
+  finish()
+  return folder
+}
 
 describe('a state folder', () => {
   let directory: string
@@ -19,7 +26,6 @@ describe('a state folder', () => {
 
   test('keeps its instance when it is opened again', () => {
     const made = createStateFolder(directory)
-    expect(createStateFolder(directory).instance).toBe(made.instance)
     expect(openStateFolder(directory).instance).toBe(made.instance)
   })
 
@@ -55,9 +61,13 @@ describe('a state folder', () => {
     expect(() => openStateFolder(folder.path)).toThrow(expect.objectContaining({ code: 'state.permissions' }))
   })
 
-  test('is finished by the next start when the first one died early', () => {
-    mkdirSync(join(directory, 'new'))
-    writeFileSync(join(directory, 'new', 'format.json.new'), '{"for')
-    expect(isStateFolder(createStateFolder(join(directory, 'new')).path)).toBe(true)
+  test('is not one before its first start was finished, and the next start goes on with it', () => {
+    const { folder } = beginStateFolder(directory)
+    mkdirSync(folder.keys)
+    expect(isStateFolder(directory)).toBe(false)
+    expect(() => openStateFolder(directory)).toThrow(expect.objectContaining({ code: 'state.missing' }))
+    const again = beginStateFolder(directory)
+    again.finish()
+    expect(openStateFolder(directory).instance).toBe(folder.instance)
   })
 })

@@ -3,15 +3,17 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { SallyportError } from '../core/index.ts'
 
@@ -29,6 +31,8 @@ export interface StateFolder {
 }
 
 const FORMAT_VERSION = 1
+const FINISHED = 'format.json'
+const UNFINISHED = 'format.json.new'
 const FormatSchema = z.object({
   format: z.literal('sallyport-state'),
   version: z.int().min(1),
@@ -37,37 +41,42 @@ const FormatSchema = z.object({
 
 /** Whether a state folder stands at the path; says nothing of its health. */
 export function isStateFolder(path: string): boolean {
-  return existsSync(join(path, 'format.json'))
+  return existsSync(join(path, FINISHED))
+}
+
+/** A state folder that is being made: it counts as one only when `finish` was called. */
+export interface NewStateFolder {
+  readonly folder: StateFolder
+  finish(): void
 }
 
 /**
- * Makes a state folder in an empty or missing directory; gives the one that is there if it is ours.
+ * Begins a state folder in an empty or missing directory, or goes on with one whose first start was interrupted. What
+ * belongs into it is made by others; until it is finished the next start begins again.
  * @throws SallyportError `state.foreign` when the directory holds something else.
  */
-export function createStateFolder(path: string): StateFolder {
+export function beginStateFolder(path: string): NewStateFolder {
   const directory = resolve(path)
-  if (isStateFolder(directory)) return openStateFolder(directory)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  // A crash of the first start leaves at most the lock and an unfinished format file.
-  const strangers = readdirSync(directory).filter(
-    (name) => !/^(?:lock(?:-journal|-wal|-shm)?|format\.json\.new)$/.test(name),
-  )
-  if (strangers.length > 0) {
-    throw new SallyportError(
-      'state.foreign',
-      `${directory} is not empty and is not a state folder of Sallyport`,
-      {
-        kind: 'conflict',
-        remedy: 'give an empty or new directory with --state',
-      },
-    )
+  const unfinished = join(directory, UNFINISHED)
+  if (!existsSync(unfinished)) {
+    if (readdirSync(directory).length > 0) throw foreign(directory)
+    const format = {
+      format: 'sallyport-state',
+      version: FORMAT_VERSION,
+      instance: randomBytes(8).toString('hex'),
+    }
+    writeDurably(unfinished, `${JSON.stringify(format, null, 2)}\n`)
   }
-  writeDurably(directory, 'format.json', {
-    format: 'sallyport-state',
-    version: FORMAT_VERSION,
-    instance: randomBytes(8).toString('hex'),
-  })
-  return openStateFolder(directory)
+  requirePrivate(directory)
+  const { instance } = readFormat(unfinished)
+  return {
+    folder: toStateFolder(directory, instance),
+    finish() {
+      renameSync(unfinished, join(directory, FINISHED))
+      synchronise(directory)
+    },
+  }
 }
 
 /**
@@ -82,7 +91,11 @@ export function openStateFolder(path: string): StateFolder {
     })
   }
   requirePrivate(directory)
-  const { instance } = readFormat(directory)
+  const { instance } = readFormat(join(directory, FINISHED))
+  return toStateFolder(directory, instance)
+}
+
+function toStateFolder(directory: string, instance: string): StateFolder {
   const inside = (name: string) => join(directory, name)
   return {
     path: directory,
@@ -95,23 +108,19 @@ export function openStateFolder(path: string): StateFolder {
   }
 }
 
-function readFormat(directory: string): z.infer<typeof FormatSchema> {
+function readFormat(path: string): z.infer<typeof FormatSchema> {
   let format: z.infer<typeof FormatSchema>
   try {
-    format = FormatSchema.parse(JSON.parse(readFileSync(join(directory, 'format.json'), 'utf8')))
+    format = FormatSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
   } catch (cause) {
-    throw new SallyportError(
-      'state.foreign',
-      `${join(directory, 'format.json')} was not written by Sallyport`,
-      {
-        kind: 'conflict',
-        remedy: 'restore the file from a backup, or name another state folder with --state',
-        cause,
-      },
-    )
+    throw new SallyportError('state.foreign', `${path} was not written by Sallyport`, {
+      kind: 'conflict',
+      remedy: 'restore the file from a backup, or name another state folder with --state',
+      cause,
+    })
   }
   if (format.version > FORMAT_VERSION) {
-    throw new SallyportError('state.newer', `${directory} was written by a newer Sallyport`, {
+    throw new SallyportError('state.newer', `${path} was written by a newer Sallyport`, {
       kind: 'conflict',
       remedy: 'run that version; state is never downgraded',
     })
@@ -135,13 +144,35 @@ function requirePrivate(directory: string): void {
   )
 }
 
-function writeDurably(directory: string, name: string, value: unknown): void {
-  const temporary = join(directory, `${name}.new`)
+function foreign(directory: string): SallyportError {
+  return new SallyportError(
+    'state.foreign',
+    `${directory} is not empty and is not a state folder of Sallyport`,
+    {
+      kind: 'conflict',
+      remedy: 'give an empty or new directory with --state',
+    },
+  )
+}
+
+/** The file is there whole or not at all, and stays after a power cut; one that is there already is kept. */
+function writeDurably(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}`
   const file = openSync(temporary, 'w', 0o600)
-  writeSync(file, `${JSON.stringify(value, null, 2)}\n`)
+  writeSync(file, text)
   fsyncSync(file)
   closeSync(file)
-  renameSync(temporary, join(directory, name))
+  try {
+    linkSync(temporary, path)
+  } catch (thrown) {
+    if (!existsSync(path)) throw thrown
+  } finally {
+    unlinkSync(temporary)
+  }
+  synchronise(dirname(path))
+}
+
+function synchronise(directory: string): void {
   const folder = openSync(directory, 'r')
   fsyncSync(folder)
   closeSync(folder)

@@ -57,7 +57,6 @@ export function auditRoutes(app: TypedInstance, controlPlane: ControlPlane): voi
         size: proof.size,
         verifierKey: controlPlane.logVerifierKey,
         proof: proof.text,
-        entry: Buffer.from(proof.entry).toString('base64'),
       }
     },
   )
