@@ -28,8 +28,8 @@ export class CompiledInput {
     this.#categories = schema.categories === undefined ? undefined : new Set(schema.categories)
     this.#isRanged = schema.minimum !== undefined || schema.maximum !== undefined
     const { minimum, maximum } = schema
-    this.#minimum = minimum === undefined ? Number.NEGATIVE_INFINITY : representable(minimum, schema.datatype)
-    this.#maximum = maximum === undefined ? Number.POSITIVE_INFINITY : representable(maximum, schema.datatype)
+    this.#minimum = minimum === undefined ? -Number.MAX_VALUE : representable(minimum, schema.datatype)
+    this.#maximum = maximum === undefined ? Number.MAX_VALUE : representable(maximum, schema.datatype)
     const isWide = schema.datatype === 'INT64' || schema.datatype === 'UINT64'
     this.#minimumInteger = isWide && minimum !== undefined ? BigInt(Math.ceil(minimum)) : undefined
     this.#maximumInteger = isWide && maximum !== undefined ? BigInt(Math.floor(maximum)) : undefined
@@ -83,9 +83,9 @@ export class CompiledInput {
       const element = data[index]
       if (typeof element === 'number') {
         const value = isHalf ? halfToNumber(element) : element
-        // Written so that NaN, which compares with nothing, is outside of every range.
+        // NaN, which compares with nothing, and the infinities are outside of every range.
         if (value >= this.#minimum && value <= this.#maximum) continue
-        if (Number.isNaN(value)) return this.#mismatch('range', `element ${index} is not a number`)
+        if (!Number.isFinite(value)) return this.#mismatch('range', `element ${index} is not a finite number`)
         return this.#outOfRange(index, value < this.#minimum)
       }
       if (typeof element === 'bigint') {
