@@ -20,7 +20,8 @@ const ERASED = 3
 /** All kept values of an event together. */
 export const MAXIMUM_KEPT_BYTES = 65_535
 export const MAXIMUM_SLOTS = 32
-const MAXIMUM_RECORD_BYTES = HEADER_BYTES + MAXIMUM_SLOTS * SLOT_OVERHEAD + MAXIMUM_KEPT_BYTES + CRC_BYTES
+export const MAXIMUM_RECORD_BYTES =
+  HEADER_BYTES + MAXIMUM_SLOTS * SLOT_OVERHEAD + MAXIMUM_KEPT_BYTES + CRC_BYTES
 
 /** Writes records behind the filled part of a buffer. */
 export class SideRecordWriter {
