@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
+import { killUnderLoad } from '../chaos/kill-nine.ts'
 import { temporaryDirectory } from '../support/sallyport-process.ts'
-import { killUnderLoad } from './kill-nine.ts'
 
 test('no acknowledged exchange is lost when the server is killed under load, and the log stays sound', async () => {
   const directory = temporaryDirectory()
   try {
-    const report = await killUnderLoad(directory.path, 4)
+    const report = await killUnderLoad(`${directory.path}/state`, 4)
     expect(report.acknowledged).toBeGreaterThan(0)
     expect(report.lost).toEqual([])
     expect(report.isSound).toBe(true)
