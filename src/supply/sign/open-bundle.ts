@@ -8,7 +8,9 @@ import {
   BundleSchema,
   keyHint,
   PAYLOAD_TYPE,
+  type Resource,
   rootDigest,
+  type Serialization,
   type Statement,
   StatementSchema,
 } from './statement.ts'
@@ -92,13 +94,14 @@ function parseStatement(payload: Uint8Array): Statement {
   }
   const statement = parsed.data
   const { resources, serialization } = statement.predicate
-  if (resources.some((resource) => resource.algorithm !== serialization.hash_type)) {
+  const algorithms = algorithmNames(serialization)
+  if (resources.some((resource) => !algorithms.includes(resource.algorithm))) {
     throw signatureError(
       'statement-inconsistent',
       'the digests are not of the algorithm that the statement names',
     )
   }
-  if (!isStrictlySorted(resources.map((resource) => resource.name))) {
+  if (!isOrdered(resources, serialization)) {
     throw signatureError(
       'statement-inconsistent',
       'the files of the statement are not in order, or not unique',
@@ -113,8 +116,21 @@ function parseStatement(payload: Uint8Array): Statement {
   return statement
 }
 
-function isStrictlySorted(names: readonly string[]): boolean {
-  return names.every((name, index) => index === 0 || comparePaths(names[index - 1] ?? '', name) < 0)
+/** Section 6.3.2 wants the algorithm's own name in each shard; model-signing 1.1.1 writes `sha256-sharded-SIZE`. */
+function algorithmNames(serialization: Serialization): readonly string[] {
+  const { hash_type: algorithm } = serialization
+  if (serialization.method === 'files') return [algorithm]
+  return [algorithm, `${algorithm}-sharded-${serialization.shard_size}`]
+}
+
+/**
+ * Section 5.2.1. Shards need only be unique: model-signing 1.1.1 sorts them by path and offset, the specification by
+ * their names as text, where `w:12:16` stands before `w:4:8`.
+ */
+function isOrdered(resources: readonly Resource[], { method }: Serialization): boolean {
+  const names = resources.map((resource) => resource.name)
+  if (new Set(names).size !== names.length) return false
+  return method === 'shards' || names.every((name, at) => comparePaths(names[at - 1] ?? '', name) <= 0)
 }
 
 function parseJson(bytes: Uint8Array, problem: 'malformed' | 'statement-invalid'): unknown {

@@ -16,7 +16,7 @@ export const PREDICATE_TYPE = 'https://model_signing/signature/v1.0'
 const HASH_TYPES = ['sha256', 'blake2b', 'blake3'] as const
 const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/)
 
-const ResourceSchema = z.looseObject({ name: z.string().min(1), digest: hex, algorithm: z.enum(HASH_TYPES) })
+const ResourceSchema = z.looseObject({ name: z.string().min(1), digest: hex, algorithm: z.string() })
 
 const commonSerialization = {
   hash_type: z.enum(HASH_TYPES),
