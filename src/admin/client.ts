@@ -13,6 +13,7 @@ import {
   PushedSchema,
   StatusSchema,
   VerificationSchema,
+  WithdrawnSchema,
 } from './schemas.ts'
 
 export interface AdminRequest {
@@ -71,6 +72,14 @@ export class AdminClient {
       method: 'POST',
       path: '/v1/deployments',
       body: { model, version, environment },
+    })
+  }
+
+  withdraw(model: string, environment: string) {
+    return this.#call(WithdrawnSchema, {
+      method: 'POST',
+      path: '/v1/deployments/withdraw',
+      body: { model, environment },
     })
   }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { AuditLog } from '../audit/index.ts'
-import type { EnvironmentName, Identity, ModelName, Scope, VersionName } from '../core/index.ts'
+import type { EnvironmentName, EventId, Identity, ModelName, Scope, VersionName } from '../core/index.ts'
 import type { ApiKeys } from '../identity/index.ts'
 import type { Deployment, Deployments } from '../rollout/index.ts'
 import type { Models, ModelVersion } from '../supply/index.ts'
@@ -32,6 +32,8 @@ export interface ControlPlane {
     environment: EnvironmentName,
     actor: Actor,
   ): Promise<Deployment>
+  /** Takes a model out of an environment; gives the event. */
+  withdraw(model: ModelName, environment: EnvironmentName, actor: Actor): Promise<EventId>
   createKey(request: CreateKeyRequest, actor: Actor): Promise<CreatedKey>
   revokeKey(keyId: string, actor: Actor): Promise<void>
   status(): Promise<Status>

@@ -93,6 +93,8 @@ export const DeploymentSchema = z.object({
 })
 export type DeploymentView = z.infer<typeof DeploymentSchema>
 
+export const WithdrawnSchema = z.object({ model: z.string(), environment: z.string(), event: z.string() })
+
 export const KeySchema = z.object({
   id: z.string(),
   name: z.string(),

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { verifyLog, verifyProof } from '../audit/index.ts'
+import { type LogReport, verifyLog, verifyProof } from '../audit/index.ts'
+import { SallyportError } from '../core/index.ts'
 import { connect, logIdentity } from '../server/index.ts'
 import { EXIT, print, printJson, printTable } from './output.ts'
 import { createProgress } from './progress.ts'
@@ -31,18 +32,49 @@ export function auditCommand(): Command {
   return command
 }
 
+/** Codes that say the log is not what was written, as opposed to not readable. */
+const UNSOUND = new Set([
+  'audit.log-corrupt',
+  'audit.file-missing',
+  'audit.log-missing',
+  'audit.foreign-key',
+  'audit.foreign-origin',
+])
+
+/** What verification found; a log that is not sound is a finding, one that cannot be read is an error. */
+type Verification =
+  | ({ readonly isSound: true } & LogReport)
+  | { readonly isSound: false; readonly code: string; readonly problem: string; readonly remedy: string }
+
 async function verify(options: StateOptions & { key?: string }): Promise<void> {
   const { directory, verifierKey } = await logIdentity(statePath(options))
-  const report = await createProgress({ isSilent: options.json === true }).step(
+  const key = options.key ?? verifierKey
+  const verification = await createProgress({ isSilent: options.json === true }).step(
     `verify ${directory}`,
-    () => verifyLog(directory, options.key ?? verifierKey),
+    () => verifyFiles(directory, key),
     (done) => (done.isSound ? `the log is sound: ${done.size} events` : 'the log is NOT sound'),
   )
-  process.exitCode = report.isSound ? EXIT.clean : EXIT.findings
-  if (options.json === true) return printJson(report)
-  for (const problem of report.problems) print(`✘ ${problem}`)
-  print(`verifier key  ${options.key ?? verifierKey}`)
-  print(report.checkpoint.trimEnd())
+  process.exitCode = verification.isSound ? EXIT.clean : EXIT.findings
+  if (options.json === true) return printJson({ ...verification, verifierKey: key })
+  print(`  verifier key  ${key}`)
+  if (!verification.isSound) {
+    print(`✘ ${verification.problem} [${verification.code}]`)
+    return print(`  → ${verification.remedy}`)
+  }
+  print(`  root          ${verification.root} over ${verification.size} events`)
+  print(`  checkpoints   ${verification.checkpoints}, each signed and consistent with the next`)
+  print(
+    `  commitments   ${verification.commitments}: ${verification.kept} values kept, ${verification.erased} erased`,
+  )
+}
+
+async function verifyFiles(directory: string, verifierKey: string): Promise<Verification> {
+  try {
+    return { isSound: true, ...(await verifyLog(directory, verifierKey)) }
+  } catch (thrown) {
+    if (!(thrown instanceof SallyportError) || !UNSOUND.has(thrown.code)) throw thrown
+    return { isSound: false, code: thrown.code, problem: thrown.message, remedy: thrown.remedy ?? '' }
+  }
 }
 
 async function show(options: StateOptions & { from?: string; limit: string; type?: string }): Promise<void> {

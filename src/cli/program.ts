@@ -35,6 +35,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./deploy.ts')).deployCommand(),
   },
   {
+    name: 'withdraw',
+    summary: 'take a model out of an environment',
+    load: async () => (await import('./withdraw.ts')).withdrawCommand(),
+  },
+  {
     name: 'key',
     summary: 'create, list and revoke API keys',
     load: async () => (await import('./key.ts')).keyCommand(),

@@ -1,6 +1,6 @@
 import type { ArtifactId, EnvironmentName, EventId, ModelName, VersionName } from '../core/index.ts'
 
-/** The event that put a version into an environment. It is never edited; a later one supersedes it. */
+/** The event that put a version into an environment. It is never edited; a later event supersedes it. */
 export interface Deployment {
   readonly id: string
   readonly model: ModelName

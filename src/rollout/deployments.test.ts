@@ -119,6 +119,19 @@ describe.each(DATABASES)('deployments on $dialect', (kind) => {
     expect(await database.kysely.selectFrom('deployments').selectAll().execute()).toEqual([])
   })
 
+  test('end when the model is withdrawn, and what was in force before is still known', async (context) => {
+    const { deployments, clock, log } = await setUp(context, kind)
+    const deployed = await deployments.deploy(request('1'))
+    clock.time = 2_000
+    const eventId = await deployments.withdraw(request('1'))
+    expect(await log.find(eventId)).toMatchObject({ type: 'deployment.withdrawn', data: { model: 'income' } })
+    expect(await deployments.current(production)).toEqual([])
+    expect(await deployments.at(production, 1_999)).toEqual([deployed])
+    await expect(deployments.withdraw(request('1'))).rejects.toMatchObject({
+      code: 'rollout.nothing-deployed',
+    })
+  })
+
   test('refuse an environment whose name is not one', async (context) => {
     const { deployments } = await setUp(context, kind)
     for (const environment of ['', 'Production', '../x', 'a b'] as EnvironmentName[]) {

@@ -1,4 +1,4 @@
-import type { AuditLog, EventInput, Receipt } from '../audit/index.ts'
+import type { AuditLog } from '../audit/index.ts'
 import {
   type ArtifactId,
   type Clock,
@@ -15,12 +15,15 @@ import type { Database } from '../storage/index.ts'
 import type { Deployment } from './deployment.ts'
 import type { DeploymentTable, RolloutTables } from './migrations.ts'
 
-export interface DeployRequest {
+export interface WithdrawRequest {
   readonly model: ModelName
-  readonly version: VersionName
   readonly environment: EnvironmentName
   /** Who asked; stands in the log only as a salted commitment. */
   readonly actor: string
+}
+
+export interface DeployRequest extends WithdrawRequest {
+  readonly version: VersionName
 }
 
 /** What deploying needs from the wings around it. */
@@ -70,26 +73,19 @@ export class Deployments {
     } catch (thrown) {
       throw await this.#refuse(request, toSallyportError(thrown))
     }
-    const now = this.#parts.clock.now()
-    const row: DeploymentTable = {
-      id: sortableId('dep', now),
-      model,
-      version,
-      environment,
-      artifact_id: artifactId,
-      deployed_at: await this.#afterLatest(environment, model, now),
-      log_size_before: this.#parts.log.size,
-      event_id: null,
-    }
-    const table = this.#parts.database.kysely
-    await table.insertInto('deployments').values(row).execute()
-    const receipt = await this.#record({
-      type: 'deployment.created',
-      data: { deployment: row.id, model, version, environment, artifact: artifactId },
-      private: { actor: request.actor },
-    })
-    await table.updateTable('deployments').set({ event_id: receipt.id }).where('id', '=', row.id).execute()
-    return toDeployment({ ...row, event_id: receipt.id })
+    const row = await this.#change(request, { version, artifactId })
+    return toDeployment(row, version, artifactId)
+  }
+
+  /**
+   * Takes a model out of an environment; nothing of it is in force there from then on.
+   * @throws SallyportError `rollout.nothing-deployed`
+   */
+  async withdraw(request: WithdrawRequest): Promise<EventId> {
+    const inForce = (await this.current(request.environment)).some(({ model }) => model === request.model)
+    if (!inForce) throw nothingDeployed(request)
+    const { event_id } = await this.#change(request, undefined)
+    return event_id
   }
 
   /** Every deployment that is in force now, at most one for each model. */
@@ -99,28 +95,67 @@ export class Deployments {
 
   /** What was in force at a time (milliseconds since the Unix epoch), at most one for each model. */
   async at(environment: EnvironmentName, epochMs: number): Promise<Deployment[]> {
-    const rows = await this.#parts.database.kysely
-      .selectFrom('deployments')
-      .selectAll()
-      .where('environment', '=', environment)
-      .where('deployed_at', '<=', epochMs)
-      .where('event_id', 'is not', null)
-      .orderBy('deployed_at')
-      .execute()
-    const latest = new Map(rows.map((row) => [row.model, row]))
-    return [...latest.values()].map(toDeployment)
+    const rows = await this.#rows(environment)
+    const latest = new Map(rows.filter((row) => row.deployed_at <= epochMs).map((row) => [row.model, row]))
+    return [...latest.values()].flatMap(deploymentOf)
   }
 
   /** All deployments of an environment, oldest first. */
   async history(environment: EnvironmentName): Promise<Deployment[]> {
-    const rows = await this.#parts.database.kysely
+    return (await this.#rows(environment)).flatMap(deploymentOf)
+  }
+
+  /** Where a version is in force now. */
+  async environmentsOf(model: ModelName, version: VersionName): Promise<EnvironmentName[]> {
+    const seen = await this.#parts.database.kysely
+      .selectFrom('deployments')
+      .select('environment')
+      .distinct()
+      .where('model', '=', model)
+      .where('version', '=', version)
+      .execute()
+    const environments = seen.map(({ environment }) => environment as EnvironmentName)
+    const inForce = await Promise.all(environments.map((environment) => this.current(environment)))
+    return environments.filter((_, index) =>
+      inForce[index]?.some((deployment) => deployment.model === model && deployment.version === version),
+    )
+  }
+
+  #rows(environment: EnvironmentName): Promise<DeploymentTable[]> {
+    return this.#parts.database.kysely
       .selectFrom('deployments')
       .selectAll()
       .where('environment', '=', environment)
       .where('event_id', 'is not', null)
       .orderBy('deployed_at')
       .execute()
-    return rows.map(toDeployment)
+  }
+
+  /** Row, event, completion: see the class. `put` is what is in force afterwards; nothing for a withdrawal. */
+  async #change(
+    { model, environment, actor }: WithdrawRequest,
+    put: { readonly version: VersionName; readonly artifactId: ArtifactId } | undefined,
+  ): Promise<DeploymentTable & { readonly event_id: EventId }> {
+    const now = this.#parts.clock.now()
+    const row: DeploymentTable = {
+      id: sortableId('dep', now),
+      model,
+      version: put?.version ?? null,
+      environment,
+      artifact_id: put?.artifactId ?? null,
+      deployed_at: await this.#afterLatest(environment, model, now),
+      log_size_before: this.#parts.log.size,
+      event_id: null,
+    }
+    const { kysely } = this.#parts.database
+    await kysely.insertInto('deployments').values(row).execute()
+    const receipt = await this.#parts.log.append({
+      type: put === undefined ? 'deployment.withdrawn' : 'deployment.created',
+      data: { deployment: row.id, model, environment, version: put?.version, artifact: put?.artifactId },
+      private: { actor },
+    })
+    await kysely.updateTable('deployments').set({ event_id: receipt.id }).where('id', '=', row.id).execute()
+    return { ...row, event_id: receipt.id }
   }
 
   /** Two deployments of one model never share a time, so that "which was in force at T" has one answer. */
@@ -137,7 +172,7 @@ export class Deployments {
   }
 
   async #refuse(request: DeployRequest, refusal: SallyportError): Promise<SallyportError> {
-    const receipt = await this.#record({
+    const receipt = await this.#parts.log.append({
       type: 'deployment.refused',
       data: {
         model: request.model,
@@ -155,10 +190,6 @@ export class Deployments {
     })
   }
 
-  #record(event: EventInput): Promise<Receipt> {
-    return this.#parts.log.append(event)
-  }
-
   async #recover(): Promise<void> {
     const table = this.#parts.database.kysely
     const pending = await table.selectFrom('deployments').selectAll().where('event_id', 'is', null).execute()
@@ -174,7 +205,8 @@ export class Deployments {
 
   async #findEvent(row: DeploymentTable): Promise<EventId | undefined> {
     for await (const entry of this.#parts.log.read(row.log_size_before, this.#parts.log.size)) {
-      if (entry.type === 'deployment.created' && entry.data['deployment'] === row.id) return entry.id
+      const isChange = entry.type === 'deployment.created' || entry.type === 'deployment.withdrawn'
+      if (isChange && entry.data['deployment'] === row.id) return entry.id
     }
     return undefined
   }
@@ -188,14 +220,31 @@ function requireEnvironment(environment: string): void {
   })
 }
 
-function toDeployment(row: DeploymentTable): Deployment {
+/** The deployment that a row stands for; a withdrawal's row stands for none. */
+function deploymentOf(row: DeploymentTable): Deployment[] {
+  if (row.version === null || row.artifact_id === null) return []
+  return [toDeployment(row, row.version as VersionName, row.artifact_id as ArtifactId)]
+}
+
+function toDeployment(row: DeploymentTable, version: VersionName, artifactId: ArtifactId): Deployment {
   return {
     id: row.id,
     model: row.model as ModelName,
-    version: row.version as VersionName,
+    version,
     environment: row.environment as EnvironmentName,
-    artifactId: row.artifact_id as ArtifactId,
+    artifactId,
     deployedAt: row.deployed_at,
     eventId: row.event_id as EventId,
   }
+}
+
+function nothingDeployed({ model, environment }: WithdrawRequest): SallyportError {
+  return new SallyportError(
+    'rollout.nothing-deployed',
+    `nothing of '${model}' is in force in '${environment}'`,
+    {
+      kind: 'conflict',
+      remedy: 'see what is: sallyport model which --env ENVIRONMENT',
+    },
+  )
 }

@@ -3,9 +3,10 @@ import type { Migration } from '../storage/index.ts'
 export interface DeploymentTable {
   readonly id: string
   readonly model: string
-  readonly version: string
+  /** Null in the row of a withdrawal: from then on nothing of the model is in force. */
+  readonly version: string | null
   readonly environment: string
-  readonly artifact_id: string
+  readonly artifact_id: string | null
   readonly deployed_at: number
   /** Size of the log before the event was appended: where recovery begins to look for it. */
   readonly log_size_before: number
@@ -25,9 +26,9 @@ export const rolloutMigrations: readonly Migration[] = [
         .createTable('deployments')
         .addColumn('id', 'text', (column) => column.primaryKey())
         .addColumn('model', 'text', (column) => column.notNull())
-        .addColumn('version', 'text', (column) => column.notNull())
+        .addColumn('version', 'text')
         .addColumn('environment', 'text', (column) => column.notNull())
-        .addColumn('artifact_id', 'text', (column) => column.notNull())
+        .addColumn('artifact_id', 'text')
         .addColumn('deployed_at', 'bigint', (column) => column.notNull())
         .addColumn('log_size_before', 'bigint', (column) => column.notNull())
         .addColumn('event_id', 'text')

@@ -11,6 +11,7 @@ import { AuditLog } from '../audit/index.ts'
 import {
   type ArtifactId,
   type EnvironmentName,
+  type EventId,
   type Identity,
   type ModelName,
   SallyportError,
@@ -189,7 +190,17 @@ export class Platform implements ControlPlane {
 
   async revokeVersion(model: ModelName, version: VersionName, reason: string, actor: Actor): Promise<void> {
     await this.models.revoke(model, version, { reason, revokedBy: actorName(actor) })
+    const environments = await this.deployments.environmentsOf(model, version)
+    for (const environment of environments) {
+      await this.deployments.withdraw({ model, environment, actor: actorName(actor) })
+    }
     await this.#serving?.refresh()
+  }
+
+  async withdraw(model: ModelName, environment: EnvironmentName, actor: Actor): Promise<EventId> {
+    const eventId = await this.deployments.withdraw({ model, environment, actor: actorName(actor) })
+    await this.#serving?.refresh()
+    return eventId
   }
 
   async deploy(

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type EnvironmentName, type ModelName, toTimestamp, type VersionName } from '../../core/index.ts'
 import type { Deployment } from '../../rollout/index.ts'
 import type { ControlPlane } from '../control-plane.ts'
-import { DeploymentSchema, type DeploymentView, NameSchema } from '../schemas.ts'
+import { DeploymentSchema, type DeploymentView, NameSchema, WithdrawnSchema } from '../schemas.ts'
 import type { TypedInstance } from './instance.ts'
 
 export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane): void {
@@ -11,7 +11,12 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
     {
       schema: {
         summary: 'Put a version into an environment.',
-        body: z.strictObject({ model: NameSchema, version: NameSchema, environment: NameSchema }),
+        body: z.strictObject({
+          model: NameSchema,
+          version: NameSchema,
+          environment: NameSchema,
+          WithdrawnSchema,
+        }),
         response: { 201: DeploymentSchema },
       },
     },
@@ -24,6 +29,26 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
         request.actor,
       )
       return reply.code(201).send(toView(deployment))
+    },
+  )
+
+  app.post(
+    '/v1/deployments/withdraw',
+    {
+      schema: {
+        summary: 'Take a model out of an environment.',
+        body: z.strictObject({ model: NameSchema, environment: NameSchema, WithdrawnSchema }),
+        response: { 200: WithdrawnSchema },
+      },
+    },
+    async (request) => {
+      const { model, environment } = request.body
+      const event = await controlPlane.withdraw(
+        model as ModelName,
+        environment as EnvironmentName,
+        request.actor,
+      )
+      return { model, environment, event }
     },
   )
 
@@ -55,7 +80,7 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
     {
       schema: {
         summary: 'Every deployment of an environment, oldest first.',
-        querystring: z.strictObject({ environment: NameSchema }),
+        querystring: z.strictObject({ environment: NameSchema, WithdrawnSchema }),
         response: { 200: z.array(DeploymentSchema) },
       },
     },
