@@ -441,8 +441,8 @@ function readDimension(parent: WireMessage): bigint | string | undefined {
 }
 
 /** A field under another wire type than its own is an unknown field to protobuf's parsers, and so it is here. */
-function isField(message: WireMessage, field: number, ...wireTypes: readonly number[]): boolean {
-  return message.fieldNumber === field && wireTypes.includes(message.wireType)
+function isField(message: WireMessage, field: number, wireType: number, otherwise = wireType): boolean {
+  return message.fieldNumber === field && (message.wireType === wireType || message.wireType === otherwise)
 }
 
 function unknown(message: WireMessage, where: string): void {
