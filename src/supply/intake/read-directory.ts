@@ -36,14 +36,20 @@ export async function* readDirectory(
   { maxEntries = 10 * DEFAULT_INTAKE_BUDGET.maxFiles, isExcluded = isUnsigned }: ReadDirectoryOptions = {},
 ): AsyncGenerator<DirectoryFile> {
   const paths = await listFiles(directory, maxEntries, isExcluded)
-  for (const path of paths.sort(comparePaths)) {
-    const handle = await openRegular(join(directory, path), path)
-    try {
-      const sizeBytes = (await handle.stat()).size
-      yield { path, sizeBytes, content: readUnchanged(handle, path) }
-    } finally {
-      await handle.close()
-    }
+  for (const path of paths.sort(comparePaths)) yield* readFile(join(directory, path), path)
+}
+
+/**
+ * One regular file, opened and watched as `readDirectory` does.
+ * @param path what the file is called.
+ */
+export async function* readFile(location: string, path: string): AsyncGenerator<DirectoryFile> {
+  const handle = await openRegular(location, path)
+  try {
+    const sizeBytes = (await handle.stat()).size
+    yield { path, sizeBytes, content: readUnchanged(handle, path) }
+  } finally {
+    await handle.close()
   }
 }
 

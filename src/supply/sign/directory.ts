@@ -1,7 +1,15 @@
 import { createHash, type KeyObject } from 'node:crypto'
+import { lstat } from 'node:fs/promises'
 import { basename, relative, resolve, sep } from 'node:path'
 import { SallyportError, type Sha256 } from '../../core/index.ts'
-import { isUnsigned, readDirectory, UNSIGNED_NAMES } from '../intake/index.ts'
+import {
+  type DirectoryFile,
+  isUnsigned,
+  type ReadDirectoryOptions,
+  readDirectory,
+  readFile,
+  UNSIGNED_NAMES,
+} from '../intake/index.ts'
 import { openBundle } from './open-bundle.ts'
 import { FILES_SERIALIZATION } from './sign-artifact.ts'
 import { signStatement } from './sign-statement.ts'
@@ -33,7 +41,8 @@ export interface VerifiedDirectory {
 const MAX_ENTRIES = 1_000_000
 
 /**
- * Signs the files of a directory in OpenSSF Model Signing v1.0: method `key`, one SHA-256 a file.
+ * Signs the files of a directory, or a single file, in OpenSSF Model Signing v1.0: method `key`, one SHA-256 a file.
+ * @param privateKey EC on P-256, P-384 or P-521.
  * @returns the bundle: JSON in UTF-8. It is the caller's to write.
  * @throws SallyportError `supply.artifact-empty`, `supply.ignore-path-invalid`, and what `readDirectory` throws.
  */
@@ -45,7 +54,7 @@ export async function signDirectory(
   const ignorePaths = ignoredPaths(directory, options)
   const resources: Resource[] = []
   const isExcluded = (path: string) => isUnsigned(path) || ignorePaths.includes(path)
-  for await (const file of readDirectory(directory, { maxEntries: MAX_ENTRIES, isExcluded })) {
+  for await (const file of filesOf(directory, isExcluded)) {
     for await (const resource of resourcesOf(file.path, file.content, FILES_SERIALIZATION))
       resources.push(resource)
   }
@@ -60,7 +69,7 @@ export async function signDirectory(
 }
 
 /**
- * Verifies a directory against a bundle of method `key` by any implementation of OpenSSF Model Signing v1.0, with the
+ * Verifies a directory, or a single file, against a bundle of method `key` by any implementation of OpenSSF Model Signing v1.0, with the
  * exclusions that it records and the default ones. SHA-256 and BLAKE2b, by files and by shards. No link is followed,
  * whatever the signer allowed.
  *
@@ -83,8 +92,9 @@ export async function verifyDirectory(
     return excluded
   }
   const missing = new Map(resources.map((resource) => [resource.name, resource.digest]))
+  if (await isSingleFile(directory)) nameSingleFile(missing, basename(resolve(directory)))
   let signedFiles = 0
-  for await (const file of readDirectory(directory, { maxEntries: MAX_ENTRIES, isExcluded })) {
+  for await (const file of filesOf(directory, isExcluded)) {
     if (await matchFile(file.path, resourcesOf(file.path, file.content, serialization), missing))
       signedFiles += 1
     else if (options.ignoreUnsignedFiles === true) unsignedPaths.push(file.path)
@@ -93,6 +103,27 @@ export async function verifyDirectory(
   const [absent] = missing.keys()
   if (absent !== undefined) throw mismatch('a signed file is missing or shorter', absent)
   return { keyHint, subject: statement.subject[0].name, signedFiles, unsignedPaths }
+}
+
+async function* filesOf(
+  location: string,
+  isExcluded: NonNullable<ReadDirectoryOptions['isExcluded']>,
+): AsyncGenerator<DirectoryFile> {
+  if (await isSingleFile(location)) yield* readFile(location, basename(resolve(location)))
+  else yield* readDirectory(location, { maxEntries: MAX_ENTRIES, isExcluded })
+}
+
+async function isSingleFile(location: string): Promise<boolean> {
+  const status = await lstat(location).catch(() => undefined)
+  return status?.isFile() === true
+}
+
+/** Until version 1.0.0 the reference called a single file `.`; the specification says nothing of it. */
+function nameSingleFile(missing: Map<string, string>, name: string): void {
+  const digest = missing.get('.')
+  if (digest === undefined) return
+  missing.delete('.')
+  missing.set(name, digest)
 }
 
 /** True when every resource of the file is signed, false when none is; strikes them off the list. */

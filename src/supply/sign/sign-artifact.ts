@@ -14,7 +14,7 @@ export const FILES_SERIALIZATION: Serialization = {
 /**
  * Signs an artifact in OpenSSF Model Signing v1.0 (method `key`). The digests are those of the manifest: nothing is read.
  * @param modelName the bundle's subject; informational.
- * @param privateKey ECDSA P-256.
+ * @param privateKey EC on P-256, P-384 or P-521.
  * @returns the bundle: JSON in UTF-8.
  */
 export function signArtifact(manifest: Manifest, modelName: string, privateKey: KeyObject): Buffer {

@@ -1,6 +1,7 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
-import { preAuthenticationEncoding, signP256 } from '../../crypto/index.ts'
+import { createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { preAuthenticationEncoding } from '../../crypto/index.ts'
 import { comparePaths } from '../intake/index.ts'
+import { hashOfKey, unsupportedKey } from './key-hash.ts'
 import {
   BUNDLE_MEDIA_TYPE,
   keyHint,
@@ -13,13 +14,18 @@ import {
   type Statement,
 } from './statement.ts'
 
-/** Signs a list of resources; gives the bundle's bytes: JSON in UTF-8. */
+/**
+ * Signs a list of resources; gives the bundle's bytes: JSON in UTF-8.
+ * @throws SallyportError `supply.key-unsupported` (invalid).
+ */
 export function signStatement(
   modelName: string,
   resources: readonly Resource[],
   serialization: Serialization,
   privateKey: KeyObject,
 ): Buffer {
+  const algorithm = hashOfKey(privateKey)
+  if (algorithm === undefined) throw unsupportedKey()
   const sorted = resources.toSorted((left, right) => comparePaths(left.name, right.name))
   const statement: Statement = {
     _type: STATEMENT_TYPE,
@@ -29,6 +35,8 @@ export function signStatement(
   }
   const payload = Buffer.from(JSON.stringify(statement))
   const publicKeyPem = createPublicKey(privateKey).export({ format: 'pem', type: 'spki' }).toString()
+  const signed = preAuthenticationEncoding(PAYLOAD_TYPE, payload)
+  const signature = sign(algorithm, signed, { key: privateKey, dsaEncoding: 'der' })
   const bundle = {
     mediaType: BUNDLE_MEDIA_TYPE,
     verificationMaterial: { publicKey: { hint: keyHint(publicKeyPem) }, tlogEntries: [] },
@@ -37,7 +45,7 @@ export function signStatement(
       payloadType: PAYLOAD_TYPE,
       signatures: [
         {
-          sig: signP256(privateKey, preAuthenticationEncoding(PAYLOAD_TYPE, payload)).toString('base64'),
+          sig: signature.toString('base64'),
           keyid: '',
         },
       ],

@@ -426,8 +426,8 @@ test('only EC keys on the curves of the algorithm registry can be trusted', () =
     generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey,
     generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey,
   ]
-  for (const key of others) expect(() => trustKey(pemOf(key))).toThrow(/not an EC public key/)
-  expect(() => trustKey('nonsense')).toThrow(/not an EC public key/)
+  for (const key of others) expect(() => trustKey(pemOf(key))).toThrow(/not an EC key/)
+  expect(() => trustKey('nonsense')).toThrow(/not an EC key/)
 })
 
 interface Statement {
