@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Clock, Control, Identity, Tensor } from '../core/index.ts'
 import { unauthenticated } from '../identity/index.ts'
 import type { Logger, Metrics } from '../observe/index.ts'
@@ -58,10 +59,20 @@ export class DataPlane {
     return this.#calls.size
   }
 
-  /** Whether a request of this connection is being worked on. */
-  isBusy(socket: unknown): boolean {
-    for (const call of this.#calls) if (call.request.socket === socket) return true
-    return false
+  /**
+   * What to do about bytes on a connection that are not HTTP, or do not come in time. A request whose body they break
+   * is refused; where an earlier one is still being worked on, `busy` says that nothing may be written.
+   */
+  refuseBroken(socket: Socket, refusal: Refusal): 'refused' | 'busy' | 'idle' {
+    let outcome: 'busy' | 'idle' = 'idle'
+    for (const call of this.#calls) {
+      if (call.request.socket !== socket) continue
+      outcome = 'busy'
+      if (call.request.complete || call.isSettled) continue
+      void this.#refuse(call, refusal)
+      return 'refused'
+    }
+    return outcome
   }
 
   /** Answers the calls whose model has not answered in time, whatever their worker says later. */

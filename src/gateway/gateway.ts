@@ -84,12 +84,15 @@ function createHttpServer(plane: DataPlane, settlement: Settlement, limits: Gate
   // Of a connection on which nothing moves at all: a reader that does not read, longer than any answer can take.
   server.timeout = limits.requestTimeoutMs + limits.inferTimeoutMs + limits.idleTimeoutMs
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // A second answer amid the one to an earlier request of this connection would be taken for that one.
-    if (!socket.writable || error.code === 'ECONNRESET' || plane.isBusy(socket)) {
+    if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()
       return
     }
-    void settlement.refuseConnection(socket, connectionRefusal(error.code, limits))
+    const refusal = connectionRefusal(error.code, limits)
+    const outcome = plane.refuseBroken(socket, refusal)
+    // A second answer amid the one to an earlier request of this connection would be taken for that one.
+    if (outcome === 'busy') socket.destroy()
+    if (outcome === 'idle') void settlement.refuseConnection(socket, refusal)
   })
   return server
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { EventInput } from '../audit/index.ts'
-import { type Clock, type EventId, type Identity, newExchangeId } from '../core/index.ts'
+import { type Clock, type EventId, type Identity, newExchangeId, SallyportError } from '../core/index.ts'
 import type { Logger, Metrics } from '../observe/index.ts'
 import type { Call } from './call.ts'
 import { type ErrorAnswer, errorBody, toErrorAnswer } from './error-answer.ts'
@@ -90,6 +90,8 @@ export class Settlement {
       this.#canWriteEvidence = true
       return id
     } catch (thrown) {
+      // A backlog passes by itself; anything else is there until somebody mends it, so the gateway is not ready.
+      if (thrown instanceof SallyportError && thrown.code === 'audit.backlog-full') return undefined
       if (this.#canWriteEvidence) {
         this.#options.logger.error('evidence cannot be written, so nothing is served', { error: thrown })
       }

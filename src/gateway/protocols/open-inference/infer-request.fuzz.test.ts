@@ -18,13 +18,13 @@ const JSON_PART = Buffer.from(
           [-3e2, 4],
         ],
       },
-      { name: 'b', datatype: 'INT64', shape: [1], data: [9007199254740993] },
+      { name: 'b', datatype: 'INT64', shape: [1], data: ['2^53+1'] },
       { name: 'c', datatype: 'BYTES', shape: [2], parameters: { binary_data_size: 13 } },
       { name: 'd', datatype: 'BOOL', shape: [2], parameters: { binary_data_size: 2 } },
       { name: 'e', datatype: 'BYTES', shape: [1], data: ['\u00e9\ud83d\ude42"\\'] },
     ],
     outputs: [{ name: 'p', parameters: { binary_data: true } }],
-  }).replace('9007199254740992', '9007199254740993'),
+  }).replace('"2^53+1"', '9007199254740993'),
 )
 const BODY = Buffer.concat([JSON_PART, Buffer.from('\x02\0\0\0hi\x03\0\0\0abc\x01\0', 'latin1')])
 
