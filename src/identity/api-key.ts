@@ -19,8 +19,8 @@ const CHECKSUM_ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 export function generateKey(): { readonly key: string; readonly keyId: KeyId } {
   let keyId = ''
   for (let index = 0; index < 12; index++) keyId += ID_ALPHABET.charAt(randomInt(ID_ALPHABET.length))
-  const body = `sp_${keyId}_${randomBytes(32).toString('base64url')}`
-  return { key: body + checksum(body), keyId: keyId as KeyId }
+  const secret = randomBytes(32).toString('base64url')
+  return { key: withChecksum(`sp_${keyId}_${secret}`), keyId: keyId as KeyId }
 }
 
 /** The id in a key; undefined for whatever is not exactly a key. Takes constant space and linear time. */
@@ -28,17 +28,16 @@ export function parseKey(text: string): KeyId | undefined {
   if (text.length !== KEY_LENGTH) return undefined
   const keyId = SHAPE.exec(text)?.[1]
   if (keyId === undefined) return undefined
-  const body = text.slice(0, -CHECKSUM_LENGTH)
-  return checksum(body) === text.slice(-CHECKSUM_LENGTH) ? (keyId as KeyId) : undefined
+  return withChecksum(text.slice(0, -CHECKSUM_LENGTH)) === text ? (keyId as KeyId) : undefined
 }
 
-/** CRC-32 in base 62. Guards against typing errors, not against anybody: it holds nothing that the key does not. */
-function checksum(body: string): string {
+/** Appends CRC-32 in base 62. It guards against typing errors and against nobody: anyone can compute it. */
+export function withChecksum(body: string): string {
   let rest = crc32(body)
   let text = ''
   for (let index = 0; index < CHECKSUM_LENGTH; index++) {
     text = CHECKSUM_ALPHABET.charAt(rest % 62) + text
     rest = Math.floor(rest / 62)
   }
-  return text
+  return body + text
 }
