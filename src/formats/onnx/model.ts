@@ -75,8 +75,6 @@ export interface OnnxAttribute {
   readonly name: string
   /** Every integer of `i` and `ints`, up to `RETAINED_INTEGERS` of them. */
   readonly integers: readonly bigint[]
-  readonly integerCount: number
-  readonly floatCount: number
   /** Every value of `s` and `strings`, as bytes: an attribute string need not be text. */
   readonly strings: readonly Uint8Array[]
   readonly tensors: readonly OnnxTensor[]

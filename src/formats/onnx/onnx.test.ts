@@ -125,10 +125,10 @@ describe('the ONNX reader', () => {
       domain: 'custom',
       inputs: ['numbers', ''],
       attributes: [
-        { name: 'float', floatCount: 1 },
+        { name: 'float' },
         { name: 'int', integers: [-5n] },
         { name: 'string', strings: [Buffer.from('text')] },
-        { name: 'floats', floatCount: 3 },
+        { name: 'floats' },
         { name: 'ints', integers: [1n, 2n ** 62n] },
         { name: 'strings', strings: [Buffer.from('a'), Buffer.from('b')] },
         {

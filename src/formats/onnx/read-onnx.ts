@@ -231,32 +231,28 @@ function readAttribute(parent: WireMessage): OnnxAttribute {
   const attribute: Writable<OnnxAttribute> = {
     name: '',
     integers: [],
-    integerCount: 0,
-    floatCount: 0,
     strings: [],
     tensors: [],
     sparseTensors: [],
     graphs: [],
     offset: parent.fieldOffset,
   }
-  const takeInteger = (value: bigint): void => {
-    attribute.integerCount++
-    if (attribute.integers.length < RETAINED_INTEGERS) attribute.integers.push(value)
-  }
   const message = parent.message()
   while (message?.next()) {
     if (isField(message, 1, LENGTH)) attribute.name = message.text()
-    else if (isField(message, 2, FIXED32)) attribute.floatCount++
-    else if (isField(message, 3, VARINT)) takeInteger(message.int64())
+    else if (isField(message, 2, FIXED32))
+      continue // a float says nothing about safety
     else if (isField(message, 4, LENGTH) || isField(message, 9, LENGTH))
       keepString(message, attribute.strings)
     else if (isField(message, 5, LENGTH) || isField(message, 10, LENGTH))
       attribute.tensors.push(readTensor(message))
     else if (isField(message, 6, LENGTH) || isField(message, 11, LENGTH)) {
       attribute.graphs.push(readGraph(message))
-    } else if (isField(message, 7, LENGTH, FIXED32)) attribute.floatCount += message.countFixed(4)
-    else if (isField(message, 8, LENGTH, VARINT)) message.eachVarint(takeInteger)
-    else if (isField(message, 13, LENGTH) || isField(message, 20, VARINT))
+    } else if (isField(message, 7, LENGTH, FIXED32))
+      message.countFixed(4) // only that they are whole
+    else if (isField(message, 3, VARINT) || isField(message, 8, LENGTH, VARINT)) {
+      message.collectVarints(attribute.integers, RETAINED_INTEGERS)
+    } else if (isField(message, 13, LENGTH) || isField(message, 20, VARINT))
       continue // doc_string, type
     else if (isField(message, 14, LENGTH) || isField(message, 15, LENGTH)) readType(message)
     else if (isField(message, 21, LENGTH))
@@ -290,24 +286,22 @@ function readTensor(parent: WireMessage, earlier?: OnnxTensor): OnnxTensor {
     offset: parent.fieldOffset,
   }
   if (earlier !== undefined) Object.assign(tensor, earlier)
-  const takeInteger = (value: bigint): void => {
-    tensor.typedCount++
-    if (tensor.integers.length < RETAINED_INTEGERS) tensor.integers.push(value)
-  }
-  const takeDimension = (value: bigint): void => keepDimension(parent, tensor.dims, value)
   const message = parent.message()
   while (message?.next()) {
-    if (isField(message, 1, LENGTH, VARINT)) message.eachVarint(takeDimension)
+    if (isField(message, 1, LENGTH, VARINT)) keepDimensions(message, tensor.dims)
     else if (isField(message, 2, VARINT)) tensor.dataType = message.int32()
     else if (isField(message, 3, LENGTH)) readSegment(message)
     else if (isField(message, 4, LENGTH, FIXED32)) tensor.typedCount += message.countFixed(4)
-    else if (isField(message, 5, LENGTH, VARINT) || isField(message, 7, LENGTH, VARINT))
-      message.eachVarint(takeInteger)
+    else if (
+      isField(message, 5, LENGTH, VARINT) ||
+      isField(message, 7, LENGTH, VARINT) ||
+      isField(message, 11, LENGTH, VARINT)
+    )
+      tensor.typedCount += message.collectVarints(tensor.integers, RETAINED_INTEGERS)
     else if (isField(message, 6, LENGTH)) keepString(message, tensor.strings)
     else if (isField(message, 8, LENGTH)) tensor.name = message.text()
     else if (isField(message, 9, LENGTH)) tensor.raw = message.value()
     else if (isField(message, 10, LENGTH, 1)) tensor.typedCount += message.countFixed(8)
-    else if (isField(message, 11, LENGTH, VARINT)) message.eachVarint(takeInteger)
     else if (isField(message, 12, LENGTH))
       continue // doc_string
     else if (isField(message, 13, LENGTH)) tensor.externalData.push(readEntry(message))
@@ -321,17 +315,11 @@ function readTensor(parent: WireMessage, earlier?: OnnxTensor): OnnxTensor {
 
 const MAX_RANK = 64
 
-function keepDimension(parent: WireMessage, dims: bigint[], value: bigint): void {
-  dims.push(value)
-  if (dims.length === MAX_RANK + 1) {
-    parent.file.note(
-      'too-many-dimensions',
-      `a tensor has more than ${MAX_RANK} dimensions`,
-      parent.fieldOffset,
-      true,
-    )
+function keepDimensions(message: WireMessage, dims: bigint[]): void {
+  const before = dims.length
+  if (before + message.collectVarints(dims, MAX_RANK) > MAX_RANK) {
+    message.file.note('too-many-dimensions', `a tensor has more than ${MAX_RANK}`, message.fieldOffset, true)
   }
-  if (dims.length > MAX_RANK) dims.pop()
 }
 
 /** Parts of a tensor spread over several messages: specified, and written or read by nothing. */
@@ -351,7 +339,7 @@ function readSparseTensor(parent: WireMessage): OnnxSparseTensor {
     if (isField(message, 1, LENGTH)) sparse.values = mergeTensor(message, sparse.values)
     else if (isField(message, 2, LENGTH)) sparse.indices = mergeTensor(message, sparse.indices)
     else if (isField(message, 3, LENGTH, VARINT)) {
-      message.eachVarint((value) => keepDimension(parent, sparse.dims, value))
+      keepDimensions(message, sparse.dims)
     } else unknown(message, 'SparseTensorProto')
   }
   return sparse

@@ -182,25 +182,26 @@ export class WireMessage {
   }
 
   /**
-   * Elements of a repeated varint field, which may stand packed or one by one: calls `take` for each. Packed contents
-   * that break off are noted.
+   * Elements of a repeated varint field, which may stand packed or one by one. Keeps those for which `into` has room up to
+   * `limit`, and returns how many there are. Packed contents that break off are noted.
    */
-  eachVarint(take: (value: bigint) => void): void {
+  collectVarints(into: bigint[], limit: number): number {
     if (this.wireType !== LENGTH) {
-      take(this.int64())
-      return
+      if (into.length < limit) into.push(this.int64())
+      return 1
     }
-    let position = this.valueStart
-    while (position < this.valueEnd) {
+    let count = 0
+    for (let position = this.valueStart; position < this.valueEnd; count++) {
       const end = varintEnd(this.file.bytes, position, this.valueEnd)
-      if (end === undefined) {
+      if (end === 0) {
         this.file.note('malformed-varint', 'a packed integer does not end', position, true)
-        return
+        return count
       }
-      if (!this.file.spendFields(1, position)) return
-      take(readVarint(this.file.bytes, position, end))
+      if (!this.file.spendFields(1, position)) return count
+      if (into.length < limit) into.push(readVarint(this.file.bytes, position, end))
       position = end
     }
+    return count
   }
 
   /** The number of elements in a repeated field of fixed width, packed or single. Notes a remainder. */
@@ -231,17 +232,17 @@ export class WireMessage {
   #readTag(): number | undefined {
     const offset = this.#position
     const end = varintEnd(this.file.bytes, offset, this.end)
-    if (end === undefined || end - offset > 5) {
+    if (end === 0 || end - offset > 5) {
       this.file.note('malformed-tag', 'a field does not begin with a tag', offset, true)
       return undefined
     }
-    const tag = readVarint(this.file.bytes, offset, end)
-    if (tag >> 3n === 0n || tag > 0xffff_ffffn) {
+    const tag = readLength(this.file.bytes, offset, end)
+    if (tag < 8 || tag > 0xffff_ffff) {
       this.file.note('malformed-tag', 'a tag names no field', offset, true)
       return undefined
     }
     this.#position = end
-    return Number(tag)
+    return tag
   }
 
   /** Sets the range of the present field's value and moves past it. */
@@ -250,7 +251,7 @@ export class WireMessage {
     switch (this.wireType) {
       case VARINT: {
         const end = varintEnd(this.file.bytes, offset, this.end)
-        if (end === undefined) return this.#refuse('malformed-varint', 'an integer does not end', offset)
+        if (end === 0) return this.#refuse('malformed-varint', 'an integer does not end', offset)
         return this.#setValue(offset, end)
       }
       case FIXED64:
@@ -259,12 +260,12 @@ export class WireMessage {
         return this.#setSized(offset, 4)
       case LENGTH: {
         const end = varintEnd(this.file.bytes, offset, this.end)
-        if (end === undefined) return this.#refuse('malformed-varint', 'a length does not end', offset)
-        const length = readVarint(this.file.bytes, offset, end)
-        if (length < 0n || length > BigInt(this.end - end)) {
+        if (end === 0) return this.#refuse('malformed-varint', 'a length does not end', offset)
+        const length = readLength(this.file.bytes, offset, end)
+        if (length > this.end - end) {
           return this.#refuse('truncated', 'a field is longer than what holds it', offset)
         }
-        return this.#setValue(end, end + Number(length))
+        return this.#setValue(end, end + length)
       }
       case START_GROUP:
         return this.#skipGroup(depth + 1)
@@ -317,24 +318,28 @@ export class WireMessage {
   }
 }
 
-/** Where the varint at `start` ends; undefined when it does not end within 10 bytes or before `limit`. */
-function varintEnd(bytes: Buffer, start: number, limit: number): number | undefined {
-  const last = Math.min(limit, start + 10)
+/** Where the varint at `start` ends; 0 when it does not end within 10 bytes or before `limit`. */
+function varintEnd(bytes: Buffer, start: number, limit: number): number {
+  const last = limit - start > 10 ? start + 10 : limit
   for (let position = start; position < last; position++) {
     if ((bytes[position] ?? 0x80) < 0x80) return position + 1
   }
-  return undefined
+  return 0
+}
+
+/** A varint whose end is known, as a number: exact up to 2^49, and beyond any length above it, negative ones included. */
+function readLength(bytes: Buffer, start: number, end: number): number {
+  if (end - start > 7) return Number.MAX_SAFE_INTEGER
+  let value = 0
+  for (let position = end - 1; position >= start; position--) {
+    value = value * 128 + ((bytes[position] ?? 0) & 0x7f)
+  }
+  return value
 }
 
 /** A varint whose end is known, as a signed 64-bit integer; bits beyond 64 are dropped as C++ does. */
 function readVarint(bytes: Buffer, start: number, end: number): bigint {
-  if (end - start <= 4) {
-    let small = 0
-    for (let position = end - 1; position >= start; position--) {
-      small = small * 128 + ((bytes[position] ?? 0) & 0x7f)
-    }
-    return BigInt(small)
-  }
+  if (end - start <= 7) return BigInt(readLength(bytes, start, end))
   let value = 0n
   for (let position = end - 1; position >= start; position--) {
     value = (value << 7n) | BigInt((bytes[position] ?? 0) & 0x7f)
