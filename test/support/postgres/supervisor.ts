@@ -7,6 +7,8 @@ import { PostgresMissing, startPostgres } from './server.ts'
  */
 const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
+// Nobody may be left to read it.
+process.stdout.on('error', () => {})
 const ended = once(process.stdin.resume(), 'close')
 const stopped = Promise.race([ended, once(process, 'SIGTERM'), once(process, 'SIGINT')])
 try {
@@ -15,6 +17,6 @@ try {
   await stopped
   await server.stop()
 } catch (thrown) {
-  say({ [thrown instanceof PostgresMissing ? 'missing' : 'failure']: String(thrown) })
+  say(thrown instanceof PostgresMissing ? { missing: thrown.message } : { failure: String(thrown) })
 }
 process.exit()
