@@ -2,4 +2,4 @@ export { type ConsistencyClaim, consistencyProof, verifyConsistency } from './co
 export { MerkleFrontier, type OnComplete } from './frontier.ts'
 export { EMPTY_ROOT, HASH_BYTES, type HashText, leafHash, nodeHash, nodeHashText } from './hash.ts'
 export { type InclusionClaim, inclusionProof, verifyInclusion } from './inclusion.ts'
-export { decompose, foldRoots, type Subtree, type SubtreeReader } from './subtree.ts'
+export type { Subtree, SubtreeReader } from './subtree.ts'
