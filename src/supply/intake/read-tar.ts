@@ -30,16 +30,37 @@ export async function* readTar(
       throw failure
     }
   }, reader)
-  // Its failure reaches us through the iteration below; what is left of it must not end the process.
+  // Its failure reaches us through the iterations below; what is left of it must not end the process.
   copying.catch(() => undefined)
+  const explain = (failure: unknown) => explained(sourceFailure ?? failure, sourceFailure !== undefined)
   try {
-    yield* filesOf(reader, budget)
+    for await (const { path, sizeBytes, content } of filesOf(reader, budget)) {
+      yield { path, content: wholeContent(content, sizeBytes, explain) }
+    }
     await copying
   } catch (failure) {
-    throw explain(sourceFailure ?? failure, sourceFailure !== undefined)
+    throw explain(failure)
   } finally {
     reader.destroy()
   }
+}
+
+/** A broken archive breaks in the middle of a file, and so for whoever reads that file. */
+async function* wholeContent(
+  content: AsyncIterable<unknown>,
+  sizeBytes: number,
+  explain: (failure: unknown) => SallyportError,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  try {
+    for await (const piece of bytesOf(content)) {
+      bytes += piece.byteLength
+      yield piece
+    }
+  } catch (failure) {
+    throw explain(failure)
+  }
+  if (bytes !== sizeBytes) throw explain(new Error('the entry is shorter than its header says'))
 }
 
 /** One entry of an archive; its bytes are to be read to the end. */
@@ -48,7 +69,14 @@ interface Entry extends AsyncIterable<unknown> {
   resume(): unknown
 }
 
-async function* filesOf(reader: AsyncIterable<Entry>, budget: IntakeBudget): AsyncGenerator<IncomingFile> {
+/** A regular file of the archive, not yet read. */
+interface ArchivedFile {
+  readonly path: string
+  readonly sizeBytes: number
+  readonly content: AsyncIterable<unknown>
+}
+
+async function* filesOf(reader: AsyncIterable<Entry>, budget: IntakeBudget): AsyncGenerator<ArchivedFile> {
   let entries = 0
   let files = 0
   let totalBytes = 0
@@ -70,7 +98,7 @@ async function* filesOf(reader: AsyncIterable<Entry>, budget: IntakeBudget): Asy
       const message = `the files together are larger than ${budget.maxTotalBytes} bytes`
       throw overBudget('supply.artifact-too-large', message)
     }
-    if (type === 'file') yield { path: name.replace(/^\.\//, ''), content: bytesOf(entry) }
+    if (type === 'file') yield { path: name.replace(/^\.\//, ''), sizeBytes: size, content: entry }
     else entry.resume()
   }
 }
@@ -91,7 +119,7 @@ function overBudget(code: string, message: string): SallyportError {
   })
 }
 
-function explain(failure: unknown, isFromSource: boolean): SallyportError {
+function explained(failure: unknown, isFromSource: boolean): SallyportError {
   if (isFromSource || failure instanceof SallyportError) return toSallyportError(failure)
   return new SallyportError('supply.archive-invalid', 'the archive is not a complete, valid tar archive', {
     kind: 'invalid',
