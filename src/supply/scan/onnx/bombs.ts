@@ -6,6 +6,8 @@ import { elementsOf, HUGE_ELEMENTS } from './tensor-sizes.ts'
 
 /** More turns of loops, nested ones multiplied, than a served model has time for. */
 const HUGE_TRIPS = 100_000_000n
+/** Sizes stop growing here: a tower of operators would make integers that are slow to multiply. */
+const SIZE_CEILING = 2n ** 64n
 /** How far back a size is followed; beyond that it is taken as unknown. */
 const MAX_TRACE = 200
 
@@ -73,7 +75,8 @@ class Scope {
     const known = this.#sizes.get(name)
     if (known !== undefined) return known
     if (name === '' || trace > MAX_TRACE) return 1n
-    const size = this.#measure(name, trace)
+    const measured = this.#measure(name, trace)
+    const size = measured < SIZE_CEILING ? measured : SIZE_CEILING
     this.#sizes.set(name, size)
     return size
   }
