@@ -1,4 +1,4 @@
-import { type Document, parseDocument } from 'yaml'
+import { type Document, Lexer, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { DATATYPES, isName, isSha256, type ModelName, SallyportError, type Sha256 } from '../../core/index.ts'
 
@@ -6,6 +6,7 @@ import { DATATYPES, isName, isSha256, type ModelName, SallyportError, type Sha25
 const MAX_BYTES = 256 * 1024
 
 const MAX_RANK = 8
+const MAX_NESTING = 32
 const NUMERIC = new Set<string>(DATATYPES.filter((datatype) => datatype !== 'BOOL' && datatype !== 'BYTES'))
 
 const line = z.string().min(1).max(500)
@@ -109,11 +110,12 @@ function parseYaml(bytes: Uint8Array): unknown {
   let value: unknown
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    requireShallow(text)
     document = parseDocument(text, { version: '1.2', schema: 'core', strict: true, uniqueKeys: true })
     value = document.toJS({ maxAliasCount: 0 })
   } catch (cause) {
-    // Also a RangeError, for what is nested deeper than the stack.
-    throw invalid(['it is not YAML in UTF-8, or it has aliases or is nested too deep'], cause)
+    if (cause instanceof SallyportError) throw cause
+    throw invalid(['it is not YAML in UTF-8, or it has aliases'], cause)
   }
   const [problem] = [...document.errors, ...document.warnings]
   // The text of the library's message quotes the document; its code and line do not.
@@ -124,6 +126,23 @@ function parseYaml(bytes: Uint8Array): unknown {
     throw invalid(['it has a %YAML directive'])
   }
   return value
+}
+
+/**
+ * The parser recurses and is slow on what is nested deep, so its tokens are counted first: open brackets, and the
+ * indicators of one line that each open a collection. Nesting by indentation costs the square of its depth in bytes.
+ */
+function requireShallow(text: string): void {
+  let brackets = 0
+  let indicators = 0
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') brackets += 1
+    else if (token === ']' || token === '}') brackets -= 1
+    else if (token === '-' || token === '?') indicators += 1
+    else if (/^[\r\n]/.test(token)) indicators = 0
+    if (brackets > MAX_NESTING || indicators > MAX_NESTING)
+      throw invalid([`it nests deeper than ${MAX_NESTING}`])
+  }
 }
 
 function invalid(problems: readonly string[], cause?: unknown): SallyportError {
