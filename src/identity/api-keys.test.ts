@@ -141,19 +141,38 @@ describe.each(DATABASES)('API keys on $dialect', (kind) => {
     expect(log.events).toEqual([])
   })
 
-  test('are not made when the log cannot say so', async (context) => {
+  test('do not work when the log could not say that they were made', async (context) => {
     const { keys, log } = await setUp(kind, context)
     log.fail = true
     await expect(keys.create(request, 'admin')).rejects.toMatchObject({ code: 'audit.log-read-only' })
     expect(await keys.list()).toEqual([])
+    expect((await keys.snapshot()).size).toBe(0)
   })
 
-  test('work only if their event is in the log, wherever the process died', async (context) => {
+  test('whose making was cut short never work, and the log says so at the next start, once', async (context) => {
     const { database, keys, log } = await setUp(kind, context)
     log.onRecorded = () => Promise.reject(new Error('killed right after the event became durable'))
     await expect(keys.create(request, 'admin')).rejects.toThrow('killed')
-    expect(log.events).toHaveLength(1)
-    expect((await new ApiKeys(database, pepper, { now: () => NOW }, log.record).snapshot()).size).toBe(0)
+    log.onRecorded = async () => {}
+    const [row] = await database.kysely.selectFrom('api_keys').selectAll().execute()
+    await expect(keys.revoke(row?.key_id ?? '', 'admin')).rejects.toMatchObject({
+      code: 'identity.key-unknown',
+    })
+    expect((await keys.snapshot()).size).toBe(0)
+    expect(await keys.settle()).toBe(1)
+    expect(await keys.settle()).toBe(0)
+    expect(log.events.map(({ type }) => type)).toEqual(['key.created', 'key.abandoned'])
+    expect(log.events[1]?.private).toMatchObject({ key: row?.key_id })
+    expect(await database.kysely.selectFrom('api_keys').selectAll().execute()).toEqual([])
+  })
+
+  test('do not work before their event is in the log', async (context) => {
+    const { keys, log } = await setUp(kind, context)
+    const sizes: number[] = []
+    log.onRecorded = async () => void sizes.push((await keys.snapshot()).size)
+    await keys.create(request, 'admin')
+    expect(sizes).toEqual([0])
+    expect((await keys.snapshot()).size).toBe(1)
   })
 
   test('that the log calls revoked are dead, wherever the process died', async (context) => {

@@ -32,9 +32,10 @@ export interface RevokedApiKey {
 /**
  * The API keys of this installation, every change of which stands in the transparency log before it is acknowledged.
  *
- * If the process dies in between, the log and the records differ only on the safe side. A key is logged before it is
- * stored: every key that works has its event, and an event may stand for a key that nobody ever got. A revocation is
- * stored before it is logged: every key that the log calls revoked is dead, and `settle` writes what is missing.
+ * A row is written before its event and completed after it. If the process dies in between, `settle` makes both tell the
+ * same: a key that was being made never worked, which the log is told, and is removed; a key that was being revoked is
+ * dead from its row on, and gets its event. So every key that works has its event, and every key that the log calls
+ * revoked is dead.
  */
 export class ApiKeys {
   readonly #database: Database<IdentityTables>
@@ -61,12 +62,6 @@ export class ApiKeys {
     await this.#requireTenant(request.tenant)
     const { key, keyId } = generateKey()
     const scopes = SCOPES.filter((scope) => request.scopes.includes(scope))
-    const expiresAt = request.expiresAt ?? null
-    const event = await this.#record({
-      type: 'key.created',
-      data: { scopes, expiresAt },
-      private: { key: keyId, name: request.name, tenant: request.tenant, actor },
-    })
     const row: ApiKeyTable = {
       key_id: keyId,
       digest: keyDigest(this.#pepper, key),
@@ -74,13 +69,20 @@ export class ApiKeys {
       tenant: request.tenant,
       scopes: scopes.join(' '),
       created_at: createdAt,
-      expires_at: expiresAt,
+      expires_at: request.expiresAt ?? null,
       revoked_at: null,
       revoked_by: null,
-      created_event: event.id,
+      created_event: null,
       revoked_event: null,
     }
-    await this.#database.kysely.insertInto('api_keys').values(row).execute()
+    const table = this.#database.kysely
+    await table.insertInto('api_keys').values(row).execute()
+    const event = await this.#record({
+      type: 'key.created',
+      data: { scopes, expiresAt: row.expires_at },
+      private: { ...privateOf(row), actor },
+    })
+    await table.updateTable('api_keys').set({ created_event: event.id }).where('key_id', '=', keyId).execute()
     return { key, record: toRecord(row), eventId: event.id }
   }
 
@@ -95,9 +97,15 @@ export class ApiKeys {
       .updateTable('api_keys')
       .set({ revoked_at: this.#clock.now(), revoked_by: actor })
       .where('key_id', '=', keyId)
+      .where('created_event', 'is not', null)
       .where('revoked_at', 'is', null)
       .execute()
-    const row = await table.selectFrom('api_keys').selectAll().where('key_id', '=', keyId).executeTakeFirst()
+    const row = await table
+      .selectFrom('api_keys')
+      .selectAll()
+      .where('key_id', '=', keyId)
+      .where('created_event', 'is not', null)
+      .executeTakeFirst()
     if (row === undefined) throw unknownKey()
     const eventId = row.revoked_event === null ? await this.#settleRevocation(row) : row.revoked_event
     return { record: toRecord(row), eventId: eventId as EventId }
@@ -108,16 +116,27 @@ export class ApiKeys {
     return (await this.#rows()).map(toRecord)
   }
 
-  /** Logs the revocations whose event a crash cut short and says how many there were. Call it at start. */
+  /**
+   * Completes what a crash cut short, and says how many changes that were. Call it at start, as the owner of the state:
+   * a key that is just being made looks no different.
+   */
   async settle(): Promise<number> {
-    const rows = await this.#database.kysely
+    const table = this.#database.kysely
+    const unfinished = await table
       .selectFrom('api_keys')
       .selectAll()
-      .where('revoked_at', 'is not', null)
-      .where('revoked_event', 'is', null)
+      .where(({ or, and, eb }) =>
+        or([
+          eb('created_event', 'is', null),
+          and([eb('revoked_at', 'is not', null), eb('revoked_event', 'is', null)]),
+        ]),
+      )
       .execute()
-    for (const row of rows) await this.#settleRevocation(row)
-    return rows.length
+    for (const row of unfinished) {
+      if (row.created_event === null) await this.#abandon(row)
+      else await this.#settleRevocation(row)
+    }
+    return unfinished.length
   }
 
   /** All keys as they are now, for the data plane. */
@@ -133,16 +152,23 @@ export class ApiKeys {
     return this.#database.kysely
       .selectFrom('api_keys')
       .selectAll()
+      .where('created_event', 'is not', null)
       .orderBy('created_at')
       .orderBy('key_id')
       .execute()
+  }
+
+  /** Nobody ever got the key: the process died before it was handed over, perhaps after the log knew of it. */
+  async #abandon(row: ApiKeyTable): Promise<void> {
+    await this.#record({ type: 'key.abandoned', private: privateOf(row) })
+    await this.#database.kysely.deleteFrom('api_keys').where('key_id', '=', row.key_id).execute()
   }
 
   async #settleRevocation(row: ApiKeyTable): Promise<EventId> {
     const event = await this.#record({
       type: 'key.revoked',
       data: { revokedAt: row.revoked_at },
-      private: { key: row.key_id, name: row.name, tenant: row.tenant, actor: row.revoked_by ?? '' },
+      private: { ...privateOf(row), actor: row.revoked_by ?? '' },
     })
     await this.#database.kysely
       .updateTable('api_keys')
@@ -165,6 +191,10 @@ export class ApiKeys {
       details: { tenant },
     })
   }
+}
+
+function privateOf(row: ApiKeyTable): Readonly<Record<string, string>> {
+  return { key: row.key_id, name: row.name, tenant: row.tenant }
 }
 
 function requireValid(request: CreateKeyRequest, now: number): void {

@@ -22,8 +22,8 @@ export interface ApiKeyTable {
   readonly revoked_at: number | null
   /** Who asked for it: its event may be written after a crash. */
   readonly revoked_by: string | null
-  /** The leaf of the log that says so. */
-  readonly created_event: string
+  /** The leaf of the log that says so. Null until it is durable; such a key does not work. */
+  readonly created_event: string | null
   /** Null until the leaf is durable; `ApiKeys.settle` completes it. */
   readonly revoked_event: string | null
 }
@@ -55,7 +55,7 @@ export const identityMigrations: readonly Migration[] = [
         .addColumn('expires_at', 'integer')
         .addColumn('revoked_at', 'integer')
         .addColumn('revoked_by', 'text')
-        .addColumn('created_event', 'text', (column) => column.notNull())
+        .addColumn('created_event', 'text')
         .addColumn('revoked_event', 'text')
         .execute()
     },
