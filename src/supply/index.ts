@@ -27,7 +27,30 @@ export {
   supplyMigrations,
   type VerifyReport,
 } from './registry/index.ts'
-export { type ScanReport, type ScanVerdict, scanArtifact } from './scan/index.ts'
+export {
+  type FileReport,
+  parseAllowedGlobals,
+  parseSuppressions,
+  RULES,
+  type Rule,
+  readScanCache,
+  SCANNER,
+  type ScanInput,
+  type ScannedPath,
+  type ScanOptions,
+  type ScanReport,
+  type ScanVerdict,
+  type SuppressedReport,
+  scan,
+  scanArtifact,
+  scannerDigest,
+  scanPaths,
+  suppress,
+  toJson,
+  toJUnit,
+  toSarif,
+  writeScanCache,
+} from './scan/index.ts'
 export {
   signArtifact,
   signDirectory,

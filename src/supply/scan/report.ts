@@ -1,4 +1,11 @@
-import { type Finding, isAtLeast, type Location, type Reference, type Sha256, type Severity } from '../../core/index.ts'
+import {
+  type Finding,
+  isAtLeast,
+  type Location,
+  type Reference,
+  type Severity,
+  type Sha256,
+} from '../../core/index.ts'
 
 /** `inconclusive` is what a scan says when something could not be read: never the same as clean. */
 export type ScanVerdict = 'clean' | 'findings' | 'inconclusive'
@@ -55,11 +62,14 @@ function redact(evidence: string): string {
 
 /**
  * The verdict over some findings. A real finding says more than an unread part does, so it wins from `medium` up; below
- * that the unread part does, because it may hide worse.
+ * that the unread part does, because it may hide worse. An `info` finding is a note: nothing hangs on it.
  */
-export function verdictOf(findings: readonly Finding[], isUnreadRule: (rule: string) => boolean): ScanVerdict {
-  const real = findings.filter((finding) => !isUnreadRule(finding.rule))
+export function verdictOf(
+  findings: readonly Finding[],
+  isUnreadRule: (rule: string) => boolean,
+): ScanVerdict {
+  const real = findings.filter((finding) => !isUnreadRule(finding.rule) && finding.severity !== 'info')
   if (real.some((finding) => isAtLeast(finding.severity, 'medium'))) return 'findings'
-  if (real.length < findings.length) return 'inconclusive'
+  if (findings.some((finding) => isUnreadRule(finding.rule))) return 'inconclusive'
   return real.length > 0 ? 'findings' : 'clean'
 }

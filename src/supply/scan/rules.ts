@@ -1,3 +1,4 @@
+import { CHECK_RULES } from './checks/rules.ts'
 import { ARCHIVE, CODE_CARRYING_FORMAT, EXECUTABLE, SCRIPT } from './code-carriers.ts'
 import { ONNX_RULES } from './onnx/index.ts'
 import type { Rule } from './report.ts'
@@ -40,7 +41,17 @@ export const RULES: readonly Rule[] = [
   UNKNOWN_YAML_TAG,
   UNREAD_TEXT,
   ...ONNX_RULES,
+  ...CHECK_RULES,
 ]
+
+const RULE_OF_ID = new Map(RULES.map((rule) => [rule.id, rule]))
+
+/** The rule of an id. An id that is not registered is a defect of the scanner. */
+export function ruleById(id: string): Rule {
+  const rule = RULE_OF_ID.get(id)
+  if (rule === undefined) throw new TypeError(`the scanner has no rule ${id}`)
+  return rule
+}
 
 const UNREAD_RULES = new Set(RULES.filter((rule) => rule.isUnread === true).map((rule) => rule.id))
 

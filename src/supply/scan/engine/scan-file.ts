@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import { isSha256, type Sha256 } from '../../../core/index.ts'
+import { type ByteSource, fileSource } from '../../../formats/index.ts'
+import { type FileReport, findingOf, type Rule, verdictOf } from '../report.ts'
+import { isUnreadRule, ruleById } from '../rules.ts'
+import { fileBlob } from './blob.ts'
+import { Examination, type ExaminationOptions } from './examination.ts'
+import { examine } from './examine.ts'
+
+const CHUNK_BYTES = 1024 * 1024
+
+export interface ScanFileOptions extends ExaminationOptions {
+  /** Bytes hashed so far of the file being scanned. */
+  readonly onBytes?: (bytes: number) => void
+  /** A report made before for these very bytes and this very name, if there is one. */
+  readonly known?: (sha256: Sha256, name: string) => FileReport | undefined
+}
+
+export interface ExaminedFile extends FileReport {
+  /** Globals that pickles of the file import, as `module.name`. */
+  readonly imports: readonly string[]
+}
+
+/** Hashes and examines one file. Never throws for what a path or a file can be: what cannot be read is a finding. */
+export async function scanFile(
+  path: string,
+  displayPath: string,
+  options: ScanFileOptions,
+): Promise<ExaminedFile> {
+  let descriptor: number
+  let before: Stats
+  try {
+    // Before opening: a pipe would block, a device would act.
+    const found = statSync(path)
+    if (!found.isFile()) return unreadable(displayPath, `it is ${kindOf(found)}, not a file`)
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (thrown) {
+    return unreadable(displayPath, reasonOf(thrown))
+  }
+  try {
+    before = fstatSync(descriptor)
+    if (!before.isFile()) return unreadable(displayPath, `it is ${kindOf(before)}, not a file`)
+    return await scanDescriptor(descriptor, before, displayPath, options)
+  } catch (thrown) {
+    return unreadable(displayPath, reasonOf(thrown))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Scans an open regular file; the descriptor stays the caller's. */
+export async function scanDescriptor(
+  descriptor: number,
+  before: Stats,
+  displayPath: string,
+  options: ScanFileOptions,
+): Promise<ExaminedFile> {
+  const sha256 = hash(descriptor, options)
+  const known = options.known?.(sha256, displayPath)
+  if (known !== undefined) return { ...known, path: displayPath, imports: [] }
+  const report = await scanSource(fileSource(descriptor, before.size), displayPath, sha256, options)
+  const after = fstatSync(descriptor)
+  if (after.size === before.size && after.mtimeMs === before.mtimeMs) return report
+  const changed = finding('scan.changed', 'the file changed while it was read', displayPath)
+  const findings = [...report.findings, changed]
+  return { ...report, findings, verdict: verdictOf(findings, isUnreadRule) }
+}
+
+/** Examines bytes that are already hashed. */
+export async function scanSource(
+  source: ByteSource,
+  displayPath: string,
+  sha256: Sha256,
+  options: ExaminationOptions,
+): Promise<ExaminedFile> {
+  const examination = new Examination(displayPath, source.size, options)
+  await examine(fileBlob(source, displayPath), examination)
+  return {
+    path: displayPath,
+    sizeBytes: source.size,
+    sha256,
+    format: examination.formats[0] ?? 'unknown',
+    verdict: verdictOf(examination.findings, isUnreadRule),
+    findings: examination.findings,
+    imports: [...examination.imports].sort(),
+  }
+}
+
+let buffer: Buffer | undefined
+
+function hash(descriptor: number, options: ScanFileOptions): Sha256 {
+  buffer ??= Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  const digest = createHash('sha256')
+  let position = 0
+  for (;;) {
+    const count = readSync(descriptor, buffer, 0, CHUNK_BYTES, position)
+    if (count === 0) break
+    digest.update(count === CHUNK_BYTES ? buffer : buffer.subarray(0, count))
+    position += count
+    options.onBytes?.(position)
+  }
+  const text = digest.digest('hex')
+  if (!isSha256(text)) throw new TypeError('a digest is not a digest')
+  return text
+}
+
+/** A report about something that could not be read at all. */
+export function unreadable(path: string, reason: string): ExaminedFile {
+  const findings = [finding('scan.unreadable-file', `the file cannot be read: ${reason}`, path)]
+  return { path, sizeBytes: 0, format: 'unread', verdict: 'inconclusive', findings, imports: [] }
+}
+
+function finding(id: string, message: string, path: string) {
+  const rule: Rule = ruleById(id)
+  return findingOf(rule, message, { path })
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder'
+  if (stats.isFIFO()) return 'a pipe'
+  if (stats.isSocket()) return 'a socket'
+  return stats.isCharacterDevice() || stats.isBlockDevice() ? 'a device' : 'something special'
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'its permissions do not allow it',
+  EPERM: 'its permissions do not allow it',
+  ELOOP: 'its symbolic links lead in a circle',
+  ENAMETOOLONG: 'its name is too long',
+  EISDIR: 'it is a folder',
+  EIO: 'the disk failed',
+  ENXIO: 'it is something special',
+  EMFILE: 'too many files are open',
+  ENOTDIR: 'a part of its path is not a folder',
+}
+
+export function reasonOf(thrown: unknown): string {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
+  return REASONS[code] ?? (code === '' ? 'reading failed' : `reading failed (${code})`)
+}

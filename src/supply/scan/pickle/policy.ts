@@ -1,0 +1,261 @@
+import type { Severity } from '../../../core/index.ts'
+import {
+  type CallValue,
+  type GlobalValue,
+  type PersistentValue,
+  type PickleMachine,
+  type PickleVisitor,
+  resolvePython2Name,
+  type Value,
+} from '../../../formats/index.ts'
+import type { Rule } from '../report.ts'
+import { type ArgumentScope, objectionTo, resolvedGlobal } from './arguments.ts'
+import type { PickleContext, PickleSighting } from './context.ts'
+import {
+  ATTRIBUTE_WALK,
+  COMPUTED_CALL,
+  COMPUTED_GLOBAL,
+  EXTENSION_CODE,
+  METHOD_GADGET,
+  SPECIAL_STATE,
+  STATE_OF_IMPORT,
+  UNKNOWN_GLOBAL,
+  UNSAFE_CALL,
+  UNSAFE_GLOBAL,
+} from './rules.ts'
+import { trustOf } from './trust/allowlist.ts'
+import { dangerOf } from './trust/dangerous.ts'
+import { CALL, CONTAINER, INSTANCE } from './trust/trust.ts'
+
+const MAX_SIGHTINGS = 100
+const MAX_IMPORTS = 10_000
+/** Keys of a state looked at; a larger one is a dict of data, of which special keys are kept whatever its size. */
+const MAX_STATE_KEYS = 100_000
+
+/** Attributes with two underscores that a harmless state has. */
+const PLAIN_SPECIALS: ReadonlySet<string> = new Set([
+  '__version__',
+  '__orig_class__',
+  '__doc__',
+  '__notes__',
+  '__annotations__',
+  '__dataclass_params__',
+])
+
+/** What a stream does while it loads, judged. One policy sees all pickles of a file. */
+export class PicklePolicy implements PickleVisitor, ArgumentScope {
+  readonly #context: PickleContext
+  readonly #scanFile: (policy: PicklePolicy, value: Value) => string | undefined
+  #machine: PickleMachine | undefined
+  readonly sightings: PickleSighting[] = []
+  readonly imports = new Set<string>()
+  /** Objects asked of the loader, by what kind they are. */
+  readonly persistentKinds = new Map<string, number>()
+  /** Calls of whatever kind, the sign that bytes which broke off were a pickle after all. */
+  calls = 0
+  readonly #seen = new Set<string>()
+
+  constructor(context: PickleContext, scanFile: (policy: PicklePolicy, value: Value) => string | undefined) {
+    this.#context = context
+    this.#scanFile = scanFile
+  }
+
+  get machine(): PickleMachine {
+    if (this.#machine === undefined) throw new TypeError('the policy has no machine yet')
+    return this.#machine
+  }
+
+  set machine(machine: PickleMachine) {
+    this.#machine = machine
+  }
+
+  sight(rule: Rule, message: string, offset: number, more: { severity?: Severity; evidence?: string } = {}): void {
+    const key = `${rule.id}\n${message}`
+    if (this.#seen.has(key) || this.sightings.length >= MAX_SIGHTINGS) return
+    this.#seen.add(key)
+    this.sightings.push({
+      rule,
+      severity: more.severity ?? rule.severity,
+      message,
+      offset,
+      ...(more.evidence === undefined ? {} : { evidence: more.evidence }),
+    })
+  }
+
+  isAllowed(module: string, name: string): boolean {
+    if (trustOf(module, name) !== undefined || this.#context.allowGlobals.has(`${module}.${name}`)) return true
+    // TorchScript archives define these classes themselves; torch.jit.load resolves nothing else by name.
+    return this.#context.profile === 'torchscript' && /^__torch__(?:\.\w+)*$/.test(module)
+  }
+
+  scanFile(value: Value): string | undefined {
+    return this.#scanFile(this, value)
+  }
+
+  // What the machine sees.
+
+  onGlobal(global: GlobalValue): void {
+    if (global.opcode === 'EXT') this.#judgeExtension(global)
+    if (global.module === undefined || global.name === undefined) {
+      if (global.opcode !== 'EXT') {
+        this.sight(COMPUTED_GLOBAL, 'the name of an import is computed while loading', global.offset)
+      }
+      return
+    }
+    const { module, name } = resolvePython2Name(global.module, global.name, global.protocol)
+    if (this.imports.size < MAX_IMPORTS) this.imports.add(`${module}.${name}`)
+    if (this.isAllowed(module, name)) return
+    this.#judgeUnknown(module, name, global)
+  }
+
+  onCall(value: Value): void {
+    this.calls++
+    const call = this.machine.resolve(value, 0)
+    if (call?.kind !== 'call' || call.callee >= 0) return
+    const callee = this.machine.resolve(call.callee, 0)
+    if (callee?.kind === 'container' || callee === undefined) return
+    if (callee.kind !== 'global') {
+      this.sight(COMPUTED_CALL, `${call.opcode} calls the result of another call`, call.offset)
+      return
+    }
+    if (callee.module === undefined || callee.name === undefined) return
+    const { module, name } = resolvePython2Name(callee.module, callee.name, callee.protocol)
+    this.#judgeCall(call, module, name)
+  }
+
+  onBuild(target: Value, state: Value, offset: number): void {
+    const object = this.machine.resolve(target, 0)
+    if (object?.kind === 'global') {
+      const name = `${object.module}.${object.name}`
+      this.sight(STATE_OF_IMPORT, `BUILD overwrites attributes of ${name}`, offset, { evidence: name })
+    } else if (object?.kind === 'persistent') {
+      this.sight(STATE_OF_IMPORT, 'BUILD overwrites attributes of an object of the loader', offset, {
+        severity: 'high',
+      })
+    }
+    this.#judgeState(state, offset, 0)
+  }
+
+  onMutate(
+    target: Value,
+    method: 'extend' | '__setitem__' | 'add',
+    _items: readonly Value[],
+    offset: number,
+  ): void {
+    const object = this.machine.resolve(target, 0)
+    if (object?.kind === 'global' || object?.kind === 'persistent' || object?.kind === 'buffer') {
+      this.sight(METHOD_GADGET, `${method} is called on something imported or foreign`, offset)
+    }
+    if (object?.kind !== 'call') return
+    const callee = this.#classOf(object)
+    const trust = callee === undefined ? undefined : trustOf(callee.module, callee.name)
+    if (trust !== undefined && (trust.uses & CONTAINER) !== 0) return
+    const name = callee === undefined ? 'the result of a call' : `${callee.module}.${callee.name}`
+    if (callee !== undefined && this.#context.allowGlobals.has(name)) return
+    this.sight(METHOD_GADGET, `${method} is called on ${name}`, offset, { evidence: name })
+  }
+
+  onPersistent(persistent: PersistentValue): void {
+    const first = this.machine.items(persistent.id, 1)?.[0]
+    const constant = first === undefined ? undefined : this.machine.constant(first, 64)
+    const kind = constant?.type === 'text' || constant?.type === 'string' ? constant.value : 'object'
+    if (this.persistentKinds.size < 100) {
+      this.persistentKinds.set(kind, (this.persistentKinds.get(kind) ?? 0) + 1)
+    }
+  }
+
+  // Judgements.
+
+  #judgeUnknown(module: string, name: string, global: GlobalValue): void {
+    const path = `${module}.${name}`
+    // Below protocol 4 a dot is part of the name in the C unpickler, and walked by some others.
+    const danger = dangerOf(module, name) ?? dangerOf(global.module ?? '', global.name ?? '')
+    if (danger !== undefined) {
+      this.sight(UNSAFE_GLOBAL, `${path} is imported, which ${danger}`, global.offset, { evidence: path })
+    } else if (name.includes('.')) {
+      this.sight(ATTRIBUTE_WALK, `${path} is reached by walking attributes`, global.offset, {
+        evidence: path,
+      })
+    } else {
+      this.sight(UNKNOWN_GLOBAL, `${path} is imported and not known to be harmless`, global.offset, {
+        severity: 'medium',
+        evidence: path,
+      })
+    }
+  }
+
+  #judgeExtension(global: GlobalValue): void {
+    const name =
+      global.module === undefined
+        ? `code ${global.extensionCode}`
+        : `${global.module}.${global.name} as code ${global.extensionCode}`
+    this.sight(EXTENSION_CODE, `the extension registry gives ${name}`, global.offset)
+  }
+
+  #judgeCall(call: CallValue, module: string, name: string): void {
+    const path = `${module}.${name}`
+    if (this.#context.allowGlobals.has(path)) return
+    const trust = trustOf(module, name)
+    if (trust === undefined) {
+      if (this.isAllowed(module, name)) return
+      if (dangerOf(module, name) === undefined) {
+        this.sight(UNKNOWN_GLOBAL, `${path} is called and not known to be harmless`, call.offset, {
+          evidence: path,
+        })
+      } else {
+        this.sight(UNSAFE_CALL, `${path} is called`, call.offset, { severity: 'critical', evidence: path })
+      }
+      return
+    }
+    const args = this.machine.items(call.args)
+    const needsCall = call.opcode === 'REDUCE' || (isOldStyle(call) && (args === undefined || args.length > 0))
+    const has = (use: number) => (trust.uses & use) !== 0
+    const isUsable = needsCall ? has(CALL) || (has(INSTANCE) && this.#isEmpty(args)) : has(INSTANCE)
+    if (!isUsable) {
+      this.sight(UNSAFE_CALL, `${path} is called, which may only be mentioned`, call.offset, {
+        evidence: path,
+      })
+      return
+    }
+    const objection = objectionTo(trust.args, args, this)
+    if (objection !== undefined) {
+      this.sight(UNSAFE_CALL, `${path} is called and ${objection}`, call.offset, {
+        severity: dangerOf(module, name) === undefined ? 'high' : 'critical',
+        evidence: path,
+      })
+    }
+  }
+
+  /** Old protocols call a class without arguments to make its instance; then nothing comes from the stream. */
+  #isEmpty(args: readonly Value[] | undefined): boolean {
+    return args !== undefined && args.length === 0
+  }
+
+  /** The class that a call makes an instance of, where that can be told. */
+  #classOf(call: CallValue): { module: string; name: string } | undefined {
+    const callee = resolvedGlobal(this.machine, call.callee)
+    if (callee?.module !== 'copyreg') return callee
+    return resolvedGlobal(this.machine, this.machine.items(call.args, 1)?.[0])
+  }
+
+  /** Keys of `__dict__` and of slots. A second BUILD would call what the first put under `__setstate__`. */
+  #judgeState(state: Value, offset: number, depth: number): void {
+    const object = this.machine.resolve(state, MAX_STATE_KEYS)
+    if (object?.kind !== 'container') return
+    if (object.type === 'tuple') {
+      if (depth === 0) for (const part of object.items.slice(0, 2)) this.#judgeState(part, offset, 1)
+      return
+    }
+    if (object.type !== 'dict') return
+    for (let index = 0; index < object.items.length; index += 2) {
+      const key = this.machine.constant(object.items[index] ?? Number.NaN, 64)
+      if (key?.type !== 'text' && key?.type !== 'string') continue
+      if (!key.value.startsWith('__') || !key.value.endsWith('__') || PLAIN_SPECIALS.has(key.value)) continue
+      this.sight(SPECIAL_STATE, `BUILD sets ${key.value}`, offset, { evidence: key.value })
+    }
+  }
+}
+
+function isOldStyle(call: CallValue): boolean {
+  return call.opcode === 'INST' || call.opcode === 'OBJ'
+}
