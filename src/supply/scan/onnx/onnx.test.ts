@@ -133,6 +133,21 @@ describe('the ONNX check', () => {
     expect(rules(bytes)).toContain('onnx.external-data-escape')
   })
 
+  it('sees external data that a tensor has beside values of its own, and in the default of a function', () => {
+    const location = new WireWriter().text(1, 'location').text(2, '/etc/passwd')
+    const tensor = new WireWriter()
+      .packedIntegers(1, [1])
+      .integer(2, 1)
+      .packedFloats(4, [1])
+      .message(13, location)
+    const initializer = new WireWriter().message(7, new WireWriter().message(5, tensor)).finish()
+    expect(rules(Buffer.concat([model([IDENTITY]), initializer]))).toContain('onnx.external-data-escape')
+    const attribute = new WireWriter().text(1, 'a').message(5, tensor)
+    const definition = new WireWriter().text(1, 'f').text(10, 'local').message(11, attribute)
+    const withDefault = new WireWriter().message(25, definition).finish()
+    expect(rules(Buffer.concat([model([IDENTITY]), withDefault]))).toContain('onnx.external-data-escape')
+  })
+
   it.each([{ offset: '-1' }, { length: '99999999999999999999' }, { offset: '1e3' }])(
     'refuses external data at %j',
     (range) => {
