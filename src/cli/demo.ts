@@ -40,14 +40,14 @@ async function demo(options: DemoOptions): Promise<void> {
   const ports = isStaying ? {} : { SALLYPORT_GATEWAY_PORT: '0', SALLYPORT_ADMIN_PORT: '0' }
   const config = loadConfig(undefined, { SALLYPORT_LOG_LEVEL: 'error', ...process.env, ...ports })
   const progress = createProgress({ isSilent: options.json === true })
-  const server = await progress.step(
+  await using server = await progress.step(
     `open the state folder ${options.state}`,
     () => startServer({ statePath: options.state, create: true, config, environment: process.env }),
     (started) =>
       `state folder ${options.state}, ${started.firstStart === undefined ? 'as it was' : 'new, with its own keys'}`,
   )
-  if (options.attack === true) return underAttack(server, options)
-  await demonstrate(server, options, progress)
+  if (options.attack === true) await underAttack(server, options)
+  else await demonstrate(server, options, progress)
 }
 
 async function demonstrate(server: Server, options: DemoOptions, progress: Progress): Promise<void> {

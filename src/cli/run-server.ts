@@ -18,7 +18,7 @@ export async function runServer(options: RunOptions): Promise<void> {
     ...(options.adminPort === undefined ? {} : { SALLYPORT_ADMIN_PORT: options.adminPort }),
   }
   const config = loadConfig(options.config, environment)
-  const server = await createProgress({ isSilent: false }).step(
+  await using server = await createProgress({ isSilent: false }).step(
     `open ${options.state} and load what is deployed`,
     () => startServer({ statePath: options.state, create: options.create, config, environment }),
     (started) =>

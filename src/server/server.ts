@@ -19,7 +19,7 @@ export interface StartOptions {
 const CLOSE_GRACE_MS = 10_000
 
 /** A server that answers. */
-export interface Server {
+export interface Server extends AsyncDisposable {
   readonly platform: Platform
   readonly serving: Serving
   readonly gatewayUrl: string
@@ -75,7 +75,15 @@ export async function startServer(options: StartOptions): Promise<Server> {
     closing ??= opened.disposeAsync()
     return closing
   }
-  return { platform, serving, gatewayUrl, adminUrl, firstStart: platform.firstStart, close }
+  return {
+    platform,
+    serving,
+    gatewayUrl,
+    adminUrl,
+    firstStart: platform.firstStart,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {

@@ -4,7 +4,7 @@ import {
   type ArtifactId,
   type EnvironmentName,
   type ModelName,
-  type SallyportError,
+  SallyportError,
   systemClock,
   toSallyportError,
   VERSION,
@@ -131,7 +131,7 @@ export class Serving {
   }
 
   async #refresh(): Promise<void> {
-    const { deployments, config, log, logger } = this.#platform
+    const { deployments, models, config, log, logger } = this.#platform
     const environment = config.environment as EnvironmentName
     const inForce = await deployments.current(environment)
     const routes = new Map<ModelName, readonly Route[]>()
@@ -153,6 +153,7 @@ export class Serving {
           artifact: artifactId,
           code: refusal.code,
         })
+        routes.set(model, [refusedRoute(await models.show(model, version), environment, refusal)])
         continue
       }
       const loaded = this.#loaded.get(artifactId)
@@ -174,7 +175,32 @@ export class Serving {
   }
 }
 
+/** A version that is in force but was refused: it is named, it is not ready, and it answers nothing. */
+function refusedRoute(record: ModelVersion, environment: EnvironmentName, refusal: SallyportError): Route {
+  return {
+    ...identityOf(record, environment),
+    // Why it was refused is for the operator, in the log and in the status.
+    infer: () =>
+      Promise.reject(
+        new SallyportError('serving.version-refused', 'this version is not served', {
+          kind: 'unavailable',
+          remedy: 'ask the operator of this service',
+          cause: refusal,
+        }),
+      ),
+    isReady: () => false,
+  }
+}
+
 function toRoute({ record, running }: Loaded, environment: EnvironmentName): Route {
+  return {
+    ...identityOf(record, environment),
+    infer: (inputs, options) => running.infer(inputs, options),
+    isReady: () => running.isReady(),
+  }
+}
+
+function identityOf(record: ModelVersion, environment: EnvironmentName) {
   return {
     model: record.model,
     version: record.version,
@@ -183,7 +209,5 @@ function toRoute({ record, running }: Loaded, environment: EnvironmentName): Rou
     schema: record.schema,
     platform: 'onnxruntime_onnx',
     isDefault: true,
-    infer: (inputs, options) => running.infer(inputs, options),
-    isReady: () => running.isReady(),
   }
 }

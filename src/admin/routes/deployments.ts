@@ -15,7 +15,6 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
           model: NameSchema,
           version: NameSchema,
           environment: NameSchema,
-          WithdrawnSchema,
         }),
         response: { 201: DeploymentSchema },
       },
@@ -37,7 +36,7 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
     {
       schema: {
         summary: 'Take a model out of an environment.',
-        body: z.strictObject({ model: NameSchema, environment: NameSchema, WithdrawnSchema }),
+        body: z.strictObject({ model: NameSchema, environment: NameSchema }),
         response: { 200: WithdrawnSchema },
       },
     },
@@ -80,7 +79,7 @@ export function deploymentRoutes(app: TypedInstance, controlPlane: ControlPlane)
     {
       schema: {
         summary: 'Every deployment of an environment, oldest first.',
-        querystring: z.strictObject({ environment: NameSchema, WithdrawnSchema }),
+        querystring: z.strictObject({ environment: NameSchema }),
         response: { 200: z.array(DeploymentSchema) },
       },
     },
