@@ -18,7 +18,7 @@ export type Constant =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array; readonly size: number }
 
 /** Where a constant's payload stands, for the opcodes that have a length. */
-interface Extent {
+export interface Extent {
   readonly start: number
   readonly size: number
 }
@@ -92,6 +92,22 @@ export function readConstant(source: ByteSource, offset: number, maxBytes: numbe
     case 0x8e:
     case 0x96:
       return payload(source, 'bytes', extent(padded, offset, 8), maxBytes)
+    default:
+      return undefined
+  }
+}
+
+/** Where the payload of a bytes constant stands, or undefined for anything else. */
+export function bytesExtent(source: ByteSource, offset: number): Extent | undefined {
+  const head = Buffer.concat([source.read(offset, 9)], 9)
+  switch (head[0]) {
+    case 0x43:
+      return extent(head, offset, 1)
+    case 0x42:
+      return extent(head, offset, 4)
+    case 0x8e:
+    case 0x96:
+      return extent(head, offset, 8)
     default:
       return undefined
   }

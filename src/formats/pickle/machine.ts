@@ -63,6 +63,8 @@ export interface PickleVisitor {
     items: readonly Value[],
     offset: number,
   ): void
+  /** A long constant: where its payload stands and its first byte. Lines and splices are not told. */
+  onConstant?(offset: Value, start: number, length: number, firstByte: number): void
   onPersistent?(persistent: PersistentValue): void
   /**
    * After BUILD: a loader that reads raw bytes from the file here says where the file goes on. `filePosition` is where
@@ -83,8 +85,6 @@ export interface PickleOptions {
   readonly maxContainers?: number
   /** On the stack, in the memo, and in containers; constants beyond are dropped from lists and dicts. */
   readonly maxValues?: number
-  /** Carried over from an earlier pickle of the same unpickler. */
-  readonly memo?: Memo
   /** Extension codes that earlier pickles of the process registered, as `module name`. */
   readonly extensions?: Map<number, readonly [string, string]>
   /** Called every million opcodes; throws to stop. */
@@ -104,6 +104,8 @@ const PROGRESS_OPCODES = 1_000_000
 /** Imports, persistent ids and buffers. */
 const MAX_OBJECTS = 500_000
 const MAX_STATES = 16
+/** Shorter constants hold nothing worth a second look. */
+const MIN_TOLD_BYTES = 20
 const MAX_SPLICED = 100_000
 const LINE_END = Uint8Array.of(0x0a)
 const MAX_VISITED_ITEMS = 1000
@@ -142,7 +144,7 @@ class Break extends Error {
  */
 export class PickleMachine {
   readonly source: ByteSource
-  readonly memo: Memo
+  readonly memo = new Memo()
   readonly extensions: Map<number, readonly [string, string]>
   readonly #visitor: PickleVisitor
   readonly #options: PickleOptions
@@ -171,6 +173,7 @@ export class PickleMachine {
   #parts: Buffer[] = []
   #partStart = 0
   readonly #spliced = new Map<number, ByteSource>()
+  #opcodeOffset = 0
   #frameEnd = 0
   /** Where the frame that is being read ends, and where the file goes on after raw bytes. */
   #jumpAt = Number.POSITIVE_INFINITY
@@ -178,7 +181,6 @@ export class PickleMachine {
 
   constructor(source: ByteSource, visitor: PickleVisitor, options: PickleOptions = {}) {
     this.source = source
-    this.memo = options.memo ?? new Memo()
     this.extensions = options.extensions ?? new Map()
     this.#visitor = visitor
     this.#isFramed = options.view === 'framed'
@@ -211,6 +213,7 @@ export class PickleMachine {
           this.#opcodes++
           return this.#ended(undefined, opcodeOffset, this.#pop())
         }
+        this.#opcodeOffset = opcodeOffset
         this.#step(opcode, opcodeOffset)
         this.#opcodes++
         if (opcodeOffset < this.#frameEnd && this.#base + this.#at > this.#frameEnd) this.#hasStraddle = true
@@ -225,6 +228,23 @@ export class PickleMachine {
       if (!(thrown instanceof Break)) throw thrown
       return this.#ended(thrown.code, opcodeOffset, undefined)
     }
+  }
+
+  /**
+   * Loads another pickle with the memo kept, as an unpickler does whose `load` is called again. Values stay valid.
+   */
+  runAgain(start: number): PickleEnd {
+    this.#stack.length = 0
+    this.#marks.length = 0
+    this.#fence = 0
+    this.#protocol = 0
+    this.#frameEnd = 0
+    this.#jumpAt = Number.POSITIVE_INFINITY
+    this.#parts = []
+    this.#windowLength = 0
+    this.#base = start
+    this.#at = 0
+    return this.run()
   }
 
   /** A constant, decoded, with at most `maxBytes` of its payload. Undefined when the value is none. */
@@ -591,7 +611,15 @@ export class PickleMachine {
   #skipBytes(length: number): void {
     const position = this.#base + this.#at + length
     if (position > this.source.size) throw new Break('truncated')
+    if (length >= MIN_TOLD_BYTES) this.#tell(length)
     this.#seek(position)
+  }
+
+  #tell(length: number): void {
+    if (this.#visitor.onConstant === undefined) return
+    const start = this.#base + this.#at
+    const first = this.#at < this.#windowLength ? this.#window[this.#at] : this.source.read(start, 1)[0]
+    this.#visitor.onConstant(this.#opcodeOffset, start, length, first ?? 0)
   }
 
   #skipPayload(length: number): void {
@@ -603,6 +631,7 @@ export class PickleMachine {
   /** Text must be UTF-8, surrogates allowed; what is not ends the stream in every loader. */
   #skipText(length: number): void {
     if (this.#isFramed) this.#align(length)
+    if (length >= MIN_TOLD_BYTES) this.#tell(length)
     if (this.#at + length <= this.#windowLength) {
       const bytes = this.#window
       const end = this.#at + length

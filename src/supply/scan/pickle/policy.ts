@@ -69,7 +69,12 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
     this.#machine = machine
   }
 
-  sight(rule: Rule, message: string, offset: number, more: { severity?: Severity; evidence?: string } = {}): void {
+  sight(
+    rule: Rule,
+    message: string,
+    offset: number,
+    more: { severity?: Severity; evidence?: string } = {},
+  ): void {
     const key = `${rule.id}\n${message}`
     if (this.#seen.has(key) || this.sightings.length >= MAX_SIGHTINGS) return
     this.#seen.add(key)
@@ -82,8 +87,32 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
     })
   }
 
+  add(sighting: PickleSighting): void {
+    this.sight(sighting.rule, sighting.message, sighting.offset, sighting)
+  }
+
+  /** True when something is imported by a name that Python could know. */
+  get hasPlainImports(): boolean {
+    for (const name of this.imports) if (/^[A-Za-z_][\w.]*\.[A-Za-z_][\w.]*$/.test(name)) return true
+    return false
+  }
+
+  mark(): PolicyMark {
+    return { sightings: this.sightings.length, imports: this.imports.size, calls: this.calls }
+  }
+
+  /** Forgets what was seen since: the bytes were no pickle. */
+  reset(mark: PolicyMark): void {
+    for (const sighting of this.sightings.splice(mark.sightings)) {
+      this.#seen.delete(`${sighting.rule.id}\n${sighting.message}`)
+    }
+    for (const name of [...this.imports].slice(mark.imports)) this.imports.delete(name)
+    this.calls = mark.calls
+  }
+
   isAllowed(module: string, name: string): boolean {
-    if (trustOf(module, name) !== undefined || this.#context.allowGlobals.has(`${module}.${name}`)) return true
+    if (trustOf(module, name) !== undefined || this.#context.allowGlobals.has(`${module}.${name}`))
+      return true
     // TorchScript archives define these classes themselves; torch.jit.load resolves nothing else by name.
     return this.#context.profile === 'torchscript' && /^__torch__(?:\.\w+)*$/.test(module)
   }
@@ -208,7 +237,8 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
       return
     }
     const args = this.machine.items(call.args)
-    const needsCall = call.opcode === 'REDUCE' || (isOldStyle(call) && (args === undefined || args.length > 0))
+    const needsCall =
+      call.opcode === 'REDUCE' || (isOldStyle(call) && (args === undefined || args.length > 0))
     const has = (use: number) => (trust.uses & use) !== 0
     const isUsable = needsCall ? has(CALL) || (has(INSTANCE) && this.#isEmpty(args)) : has(INSTANCE)
     if (!isUsable) {
@@ -258,4 +288,10 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
 
 function isOldStyle(call: CallValue): boolean {
   return call.opcode === 'INST' || call.opcode === 'OBJ'
+}
+
+export interface PolicyMark {
+  readonly sightings: number
+  readonly imports: number
+  readonly calls: number
 }

@@ -67,7 +67,11 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
     names: { 'numpy.core': '_ufunc_reconstruct', 'numpy._core': '_ufunc_reconstruct' },
   },
   { uses: CALL, args: 'torch-file', names: { 'torch.storage': '_load_from_bytes' } },
-  { uses: CALL, args: 'rebuild-typed', names: { 'torch._tensor': '_rebuild_from_type_v2 _rebuild_from_type' } },
+  {
+    uses: CALL,
+    args: 'rebuild-typed',
+    names: { 'torch._tensor': '_rebuild_from_type_v2 _rebuild_from_type' },
+  },
   {
     uses: INSTANCE | CALL,
     args: 'any',

@@ -81,8 +81,7 @@ export const STANDARD: readonly TrustGroup[] = [
     args: 'texts',
     names: {
       re: '_compile compile',
-      pathlib:
-        'Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath',
+      pathlib: 'Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath',
       'pathlib._local': 'Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath',
       zoneinfo: 'ZoneInfo._unpickle ZoneInfo',
       logging: 'getLogger',
@@ -93,15 +92,19 @@ export const STANDARD: readonly TrustGroup[] = [
     uses: REFERENCE,
     args: 'any',
     names: {
-      builtins: 'len abs min max sum sorted round any all hash id isinstance callable Ellipsis NotImplemented NoneType ' +
+      builtins:
+        'len abs min max sum sorted round any all hash id isinstance callable Ellipsis NotImplemented NoneType ' +
         'divmod pow reversed enumerate zip bin hex oct ord chr repr ascii format staticmethod classmethod property super',
       operator:
         'add sub mul truediv floordiv mod neg pos abs and_ or_ xor invert not_ lt le eq ne gt ge contains getitem ' +
         'matmul lshift rshift index truth is_ is_not concat',
-      _operator: 'add sub mul truediv floordiv mod neg pos abs and_ or_ xor invert not_ lt le eq ne gt ge contains getitem matmul itemgetter',
+      _operator:
+        'add sub mul truediv floordiv mod neg pos abs and_ or_ xor invert not_ lt le eq ne gt ge contains getitem matmul itemgetter',
       math: 'sqrt log log2 log10 log1p exp expm1 sin cos tan tanh sinh cosh floor ceil fabs pow isnan isinf pi e inf nan',
-      typing: 'Any Union Optional List Dict Tuple Set FrozenSet Callable Sequence Mapping Iterable Type Literal',
-      'collections.abc': 'Mapping Sequence Iterable Callable Hashable Sized Set MutableMapping MutableSequence',
+      typing:
+        'Any Union Optional List Dict Tuple Set FrozenSet Callable Sequence Mapping Iterable Type Literal',
+      'collections.abc':
+        'Mapping Sequence Iterable Callable Hashable Sized Set MutableMapping MutableSequence',
       numbers: 'Number Real Integral Complex Rational',
       string: 'capwords',
       decimal: 'ROUND_HALF_EVEN ROUND_HALF_UP InvalidOperation DivisionByZero Overflow Inexact Rounded',
