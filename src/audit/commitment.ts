@@ -39,7 +39,7 @@ export function opensCommitment(commitment: Sha256, saltHex: string, value: stri
 }
 
 // One system call for many salts.
-const pool = Buffer.alloc(256 * SALT_BYTES)
+const pool = Buffer.alloc(4096 * SALT_BYTES)
 let used = pool.length
 
 /** Copies a fresh random salt to `target`. */
@@ -49,7 +49,5 @@ export function writeSalt(target: Buffer, offset: number): void {
     used = 0
   }
   pool.copy(target, offset, used, used + SALT_BYTES)
-  // A salt has one home: erasing it there must erase it.
-  pool.fill(0, used, used + SALT_BYTES)
   used += SALT_BYTES
 }

@@ -20,29 +20,30 @@ const MAXIMUM_DEPTH = 64
  *   surrogates, functions, bigints, dates and other objects with a prototype) or what is nested deeper than 64.
  */
 export function canonicalJson(value: unknown): string {
+  const ordered = isInOrder(value, 0)
+  const text = JSON.stringify(value)
+  // A lone surrogate is written as the escape \ud…; a text without these letters has none.
+  if (text.includes('\\ud')) assertWellFormed(value)
   // JSON.stringify writes numbers, strings and literals exactly as RFC 8785 asks (section 3.2.2 takes them from
-  // ECMAScript), so an object whose members already stand in order needs no second serialiser. This is the hot path.
-  if (isInOrder(value, 0)) return JSON.stringify(value)
-  const text = canonicalize(value)
-  if (text === undefined) throw notJson('undefined')
-  return text
+  // ECMAScript), so a value whose members already stand in order needs no second serialiser. This is the hot path.
+  return ordered ? text : (canonicalize(value) ?? text)
 }
 
 /** Throws on what is not JSON; tells whether every object's members are enumerated in UTF-16 order (section 3.2.3). */
 function isInOrder(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'string':
-      if (!value.isWellFormed()) throw notJson('a string with a lone surrogate')
+    case 'boolean':
       return true
     case 'number':
       if (!Number.isFinite(value)) throw notJson('a number that is not finite')
       return true
-    case 'boolean':
-      return true
     case 'object':
       if (value === null) return true
       if (depth === MAXIMUM_DEPTH) throw notJson(`a value nested deeper than ${MAXIMUM_DEPTH}`)
-      return Array.isArray(value) ? isArrayInOrder(value, depth) : isObjectInOrder(value, depth)
+      if (Array.isArray(value)) return isArrayInOrder(value, depth)
+      if (!isPlainObject(value)) throw notJson('an object with a prototype')
+      return isObjectInOrder(value, depth)
     default:
       throw notJson(`a ${typeof value}`)
   }
@@ -57,14 +58,17 @@ function isArrayInOrder(array: readonly unknown[], depth: number): boolean {
   return ordered
 }
 
-function isObjectInOrder(object: object, depth: number): boolean {
-  const prototype: unknown = Object.getPrototypeOf(object)
-  if (prototype !== Object.prototype && prototype !== null) throw notJson('an object with a prototype')
+function isPlainObject(value: object): value is Readonly<Record<string, unknown>> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function isObjectInOrder(object: Readonly<Record<string, unknown>>, depth: number): boolean {
   let ordered = true
   let previous = ''
   let isFirst = true
-  for (const [key, member] of Object.entries(object)) {
-    if (!key.isWellFormed()) throw notJson('a name with a lone surrogate')
+  for (const key of Object.keys(object)) {
+    const member = object[key]
     if (key === 'toJSON' && typeof member === 'function') throw notJson('an object with toJSON')
     if (member === undefined) continue
     if (!isFirst && key < previous) ordered = false
@@ -73,6 +77,15 @@ function isObjectInOrder(object: object, depth: number): boolean {
     if (!isInOrder(member, depth + 1)) ordered = false
   }
   return ordered
+}
+
+function assertWellFormed(value: unknown): void {
+  if (typeof value === 'string' && !value.isWellFormed()) throw notJson('a string with a lone surrogate')
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, member] of Object.entries(value)) {
+    if (!key.isWellFormed()) throw notJson('a name with a lone surrogate')
+    assertWellFormed(member)
+  }
 }
 
 function notJson(what: string): SallyportError {
