@@ -10,7 +10,10 @@ import * as z from 'zod'
 import { type ScannedPath, scanPaths } from '../../src/supply/index.ts'
 
 const caseSchema = z.object({ file: z.string(), name: z.string().optional() })
-const casesSchema = z.object({ malicious: z.array(caseSchema).default([]), benign: z.array(caseSchema).default([]) })
+const casesSchema = z.object({
+  malicious: z.array(caseSchema).default([]),
+  benign: z.array(caseSchema).default([]),
+})
 
 const [directory, ...flags] = process.argv.slice(2)
 if (directory === undefined || !existsSync(join(directory, 'cases.json'))) {
@@ -56,7 +59,11 @@ console.log(`  clean      ${select(benign, 'clean').length}`)
 console.log(`  blamed     ${blamed.length}`)
 console.log(`  inconclusive ${select(benign, 'inconclusive').length}`)
 console.log(`seconds      ${((performance.now() - started) / 1000).toFixed(2)}`)
-for (const [title, files] of [['missed', missed], ['blamed', blamed], ['inconclusive', undecided]] as const) {
+for (const [title, files] of [
+  ['missed', missed],
+  ['blamed', blamed],
+  ['inconclusive', undecided],
+] as const) {
   for (const file of files) console.log(`${title}: ${file}${isVerbose ? ` ${why(file)}` : ''}`)
 }
 process.exitCode = missed.length + blamed.length > 0 ? 1 : undecided.length > 0 ? 3 : 0

@@ -16,7 +16,7 @@ const KNOWN_TARGET =
 const KNOWN_FUNCTION =
   /^(?:torchtune\.(?:models|datasets|modules|training|data|rlhf)\.[\w.]+|torch\.nn\.(?:functional|init)\.\w+|hydra\.utils\.get_(?:class|method))$/
 const DANGEROUS_ROOT =
-  /^(?:os|posix|nt|subprocess|builtins|__builtin__|sys|importlib|shutil|pty|socket|pickle|cPickle|_pickle|marshal|runpy|code|codeop|ctypes|webbrowser|urllib|requests|http|pathlib|tempfile|commands|pip|dill|cloudpickle|joblib|shelve|asyncio|multiprocessing|threading|signal|types|inspect|operator|functools|eval|exec|compile|open|getattr|__import__|site|pdb|timeit|cProfile|profile|trace|torch\.(?:load|hub|jit|package|serialization|utils\.cpp_extension|ops|classes)|numpy\.(?:load|f2py|testing|ctypeslib)|pandas\.(?:read_pickle|eval)|yaml)(?:\.|$)/
+  /^(?:os|posix|nt|subprocess|builtins|__builtin__|sys|importlib|shutil|pty|socket|pickle|cPickle|_pickle|marshal|runpy|code|codeop|ctypes|webbrowser|urllib|requests|http|pathlib|tempfile|commands|pip|dill|cloudpickle|joblib|shelve|asyncio|multiprocessing|threading|signal|types|inspect|operator|functools|eval|exec|compile|open|getattr|__import__|site|pdb|timeit|cProfile|profile|trace|torch\.(?:load|hub|jit|package|serialization|utils\.cpp_extension)|numpy\.(?:load|f2py|testing|ctypeslib)|pandas\.(?:read_pickle|eval)|yaml)(?:\.|$)/
 
 /** JSON of a model repository: what loaders call because of it. */
 export function checkJson(blob: Blob, text: string, context: CheckContext): boolean {

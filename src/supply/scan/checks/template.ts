@@ -111,8 +111,20 @@ type Report = (rule: string, message: string, evidence?: string) => void
 
 /** A template that our parser refuses: only what names nothing but formatting passes. */
 function checkUnparsed(template: string, report: Report): void {
-  if (/\{%-?\s*(include|import|from|extends)\b/.test(template)) {
+  if (/\{%-?\s*(?:include|import|from|extends)\b/.test(template)) {
     report('template.suspicious', 'a template loads another template')
+    return
+  }
+  for (const [expression] of template.matchAll(/\{[{%][\s\S]{0,20000}?[%}]\}/g)) {
+    // A subscript put together from pieces can spell any name.
+    if (
+      /\[[^\]'"]{0,200}(?:['"][^'"]{0,200}['"])?\s*(?:~|\+|%|\|\s*(?:join|format|replace|reverse))/.test(
+        expression,
+      )
+    ) {
+      report('template.suspicious', 'a template computes the name of what it reads', expression.slice(0, 100))
+      return
+    }
   }
 }
 

@@ -16,9 +16,15 @@ import { checkCoreMl, checkSavedModel } from '../checks/savedmodel.ts'
 import { checkTextBlob, isTextSource } from '../checks/text.ts'
 import { checkZip, isPadding, mayBeZip } from '../checks/zip.ts'
 import { ONNX_READER } from '../onnx/index.ts'
+import {
+  looksLikePickle,
+  type PickleContext,
+  type PickleScan,
+  scanNumpy,
+  scanPickle,
+} from '../pickle/index.ts'
 import { type Blob, extensionOf, innerBlob } from './blob.ts'
 import type { Examination } from './examination.ts'
-import { looksLikePickle, type PickleContext, type PickleScan, scanNumpy, scanPickle } from './pickles.ts'
 
 /** Thrown by a reader's progress call when the time of the file is spent. */
 class OutOfTime extends Error {}
@@ -240,7 +246,9 @@ class Typing {
     if (ONNX_READER.recognises(bytes)) {
       this.#formats.push('onnx')
       for (const finding of ONNX_READER.check(bytes, this.#context.examination.path)) {
-        this.#context.examination.take(finding, this.#blob)
+        // Weights in a file beside the model are ordinary; only who admits a single file has to refuse them.
+        const isOrdinary = finding.rule === 'onnx.external-data'
+        this.#context.examination.take(isOrdinary ? { ...finding, severity: 'info' } : finding, this.#blob)
       }
       return
     }
@@ -272,7 +280,8 @@ class Typing {
         `the name says ${extension} and the content is ${formats.join(', ')}`,
       )
     }
-    if (formats.length > 0) return
+    if (formats.some((format) => format !== 'image') || (formats.length > 0 && !MODEL_NAMES.has(extension)))
+      return
     const isModelName = MODEL_NAMES.has(extension)
     const isRaw = RAW_NAMES.test(this.#blob.name)
     // Inside archives raw weights carry no names of their own; a file by itself must be something.
