@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { outputOn, pinChildren, readLine, startOn, stop } from './processes.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const REQUEST = readFileSync(join(ROOT, 'examples/income/request.json'))
+
+const GATEWAY_CORE = 0
+const WORKER_CORE = 1
+
+/** The product, serving the example, with a key to call it. */
+export interface Target {
+  readonly pid: number
+  readonly port: number
+  /** A single-row inference on the wire. */
+  readonly request: Buffer
+  /** Entries of the transparency log. */
+  logSize(): Promise<number>
+  stop(): Promise<void>
+}
+
+const KeySchema = z.object({ key: z.string() })
+const DemoSchema = z.object({ model: z.string() })
+const PageSchema = z.object({ size: z.int() })
+
+/**
+ * Makes a state folder with the example in it, as a user would, and serves it: the gateway's process on one core, its
+ * worker on the other.
+ * @param command the command line to measure: `bin/sallyport`, or another build of it
+ */
+export async function startTarget(command: string): Promise<Target> {
+  const state = mkdtempSync(join(tmpdir(), 'sallyport-bench-gateway-'))
+  const run = (...args: string[]) => outputOn(WORKER_CORE, command, [...args, '--json', '--state', state])
+  const { model } = DemoSchema.parse(JSON.parse(await run('demo', '--once')))
+  const { key } = KeySchema.parse(JSON.parse(await run('key', 'create', '--name', 'bench')))
+  const child = startOn(GATEWAY_CORE, command, ['up', '--state', state, '--port', '0', '--admin-port', '0'])
+  const port = Number(await readLine(child, /^ *gateway +http:\/\/[^:]+:(\d+)/m))
+  const pid = child.pid ?? 0
+  pinChildren(pid, WORKER_CORE)
+  return {
+    pid,
+    port,
+    request: onTheWire(`/v2/models/${model}/infer`, { authorization: `Bearer ${key}` }),
+    logSize: async () => {
+      const page = PageSchema.parse(JSON.parse(await run('audit', 'show', '--limit', '1')))
+      return page.size
+    },
+    async stop() {
+      await stop(child)
+      rmSync(state, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The same body for the floor as for the product, and the same headers where it has a use for them. */
+export function onTheWire(path: string, headers: Readonly<Record<string, string>>): Buffer {
+  const lines = Object.entries({
+    host: '127.0.0.1',
+    'content-type': 'application/json',
+    'content-length': String(REQUEST.length),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`), REQUEST])
+}
