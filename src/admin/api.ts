@@ -1,8 +1,6 @@
-import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
-  jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -60,22 +58,24 @@ export async function createAdminApi(options: AdminApiOptions): Promise<FastifyI
     return reply.code(HTTP_STATUS[error.kind]).send(errorBody(error))
   })
 
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Sallyport control plane', version: '1' },
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }],
-    },
-    transform: jsonSchemaTransform,
-  })
-  const typed = app.withTypeProvider<ZodTypeProvider>()
-  for (const routes of [statusRoutes, modelRoutes, deploymentRoutes, keyRoutes, auditRoutes]) {
-    await typed.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), controlPlane))
-  }
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  await addRoutes(app, controlPlane)
+  app.get('/openapi.json', () => openApiDocument())
   await app.ready()
   return app
+}
+
+export async function addRoutes(app: FastifyInstance, controlPlane: ControlPlane): Promise<void> {
+  for (const routes of [statusRoutes, modelRoutes, deploymentRoutes, keyRoutes, auditRoutes]) {
+    await app.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), controlPlane))
+  }
+}
+
+/** Made when it is first asked for: the parts that describe an API are many, and few starts need them. */
+let document: Promise<unknown> | undefined
+
+function openApiDocument(): Promise<unknown> {
+  document ??= import('./openapi.ts').then(({ describeAdminApi }) => describeAdminApi())
+  return document
 }
 
 async function requireAdmin(controlPlane: ControlPlane, request: FastifyRequest): Promise<Actor> {

@@ -1,28 +1,9 @@
-import { type Command, CommanderError } from 'commander'
-import { toSallyportError } from '../core/index.ts'
-import { EXIT, printError } from './output.ts'
-import { createProgram } from './program.ts'
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 
-async function main(argv: readonly string[]): Promise<void> {
-  const program = await createProgram(argv.find((argument) => !argument.startsWith('-')))
-  // Usage errors have an exit code of their own, so commander must not end the process itself.
-  for (const command of withSubcommands(program)) command.exitOverride()
-  if (argv.length === 0) return program.outputHelp()
-  await program.parseAsync([...argv], { from: 'user' })
-}
+// Compiled code is kept beside the packages, where only who may change the code itself can write. Node's default place,
+// a folder in the shared temporary directory, would let another user plant code there.
+enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/sallyport'))
 
-function withSubcommands(command: Command): Command[] {
-  return [command, ...command.commands.flatMap(withSubcommands)]
-}
-
-try {
-  await main(process.argv.slice(2))
-} catch (thrown) {
-  if (thrown instanceof CommanderError) {
-    process.exitCode = thrown.exitCode === 0 ? EXIT.clean : EXIT.usage
-  } else {
-    const error = toSallyportError(thrown)
-    printError(error, process.argv.includes('--json'))
-    process.exitCode = EXIT.error
-  }
-}
+const { run } = await import('./run.ts')
+await run(process.argv.slice(2))
