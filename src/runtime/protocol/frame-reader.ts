@@ -1,4 +1,4 @@
-import { type FrameHeader, HEADER_BYTES, ProtocolViolation, readHeader } from './frame.ts'
+import { allocate, type FrameHeader, HEADER_BYTES, ProtocolViolation, readHeader } from './frame.ts'
 
 /** A whole frame. `bytes` and `view` cover the same memory; the body lies from `bodyStart` to `bodyEnd`. */
 export type FrameHandler = (
@@ -63,7 +63,7 @@ export class FrameReader {
   }
 
   #begin(bodyBytes: number, chunk: Buffer, offset: number): void {
-    this.#frame = Buffer.from(new ArrayBuffer(HEADER_BYTES + bodyBytes))
+    this.#frame = allocate(HEADER_BYTES + bodyBytes)
     this.#frameBytes = chunk.copy(this.#frame, 0, offset)
   }
 

@@ -50,6 +50,11 @@ export function padded(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 }
 
+/** Memory of its own, aligned and not cleared: whoever asks for it overwrites what is read of it later. */
+export function allocate(bytes: number): Buffer<ArrayBuffer> {
+  return Buffer.allocUnsafeSlow(bytes)
+}
+
 /** Reads the header at `offset`; the view must hold HEADER_BYTES from there. */
 export function readHeader(view: DataView, offset: number): FrameHeader {
   const bodyBytes = view.getUint32(offset, true)
@@ -72,9 +77,8 @@ export class FrameWriter {
   end = 0
 
   constructor(capacityBytes: number) {
-    const storage = new ArrayBuffer(padded(capacityBytes))
-    this.bytes = Buffer.from(storage)
-    this.words = new Uint32Array(storage, 0, storage.byteLength >>> 2)
+    this.bytes = allocate(padded(capacityBytes))
+    this.words = new Uint32Array(this.bytes.buffer, 0, this.bytes.length >>> 2)
   }
 
   get freeBytes(): number {

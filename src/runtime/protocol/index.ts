@@ -1,5 +1,6 @@
 /** What is spoken between the gateway and a worker. Small and without dependencies: it is loaded into the worker too. */
 export {
+  allocate,
   FAILURE,
   FRAME_KIND,
   type FrameHeader,

@@ -5,6 +5,7 @@
  */
 import { readSync, writeSync } from 'node:fs'
 import {
+  allocate,
   decodeLoad,
   FRAME_KIND,
   FrameWriter,
@@ -20,15 +21,16 @@ import { type LoadedModel, LoadRefused, loadModel } from './loading.ts'
 
 const CHANNEL = 3
 const READ_BYTES = 64 * 1024
+const KEPT_BYTES = 2 ** 21
 // Answers that are ready wait for those computed within this time, to leave in one write.
-const GATHER_MS = 0.25
+const GATHER_MS = 0.5
 
 function main(): void {
   const { loaded, maxRequestBytes, maxAnswerBytes } = load()
   // The model's bytes have been copied by onnxruntime; an idle worker would hold them until it next collects.
   globalThis.gc?.()
   const answering = new Answering(loaded.session, maxAnswerBytes, send)
-  let buffer = Buffer.from(new ArrayBuffer(READ_BYTES))
+  let buffer = allocate(READ_BYTES)
   let view = viewOf(buffer)
   let start = 0
   let end = 0
@@ -49,12 +51,10 @@ function main(): void {
       }
     }
     answering.flush()
-    // The rest moves to the front, into a buffer that fits the frame it begins.
-    const needed =
-      end - start >= HEADER_BYTES ? HEADER_BYTES + readHeader(view, start).bodyBytes : HEADER_BYTES
-    const capacity = Math.max(READ_BYTES, needed)
-    if (capacity !== buffer.length) {
-      const next = Buffer.from(new ArrayBuffer(capacity))
+    // The rest moves to the front, into a buffer that fits the frame it begins. A very large one is given back.
+    const needed = end - start >= HEADER_BYTES ? HEADER_BYTES + readHeader(view, start).bodyBytes : READ_BYTES
+    if (needed > buffer.length || (needed <= READ_BYTES && buffer.length > KEPT_BYTES)) {
+      const next = allocate(Math.max(READ_BYTES, needed))
       buffer.copy(next, 0, start, end)
       buffer = next
       view = viewOf(buffer)
@@ -114,7 +114,7 @@ function receive(buffer: Buffer, offset: number): number {
 }
 
 function receiveExactly(length: number): Buffer<ArrayBuffer> {
-  const buffer = Buffer.from(new ArrayBuffer(length))
+  const buffer = allocate(length)
   let offset = 0
   while (offset < length) offset += receive(buffer, offset)
   return buffer
