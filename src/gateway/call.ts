@@ -27,6 +27,8 @@ export class Call {
   reservedBytes = 0
   /** Whether what becomes of the call is decided; its event is then being written. */
   isSettled = false
+  /** Whether the rest of the request cannot come: its connection is closed after the answer. */
+  isBroken = false
   readonly #chunks: Buffer[] = []
   #receivedBytes = 0
 

@@ -69,6 +69,7 @@ export class DataPlane {
       if (call.request.socket !== socket) continue
       outcome = 'busy'
       if (call.request.complete || call.isSettled) continue
+      call.isBroken = true
       void this.#refuse(call, refusal)
       return 'refused'
     }

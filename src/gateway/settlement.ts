@@ -109,7 +109,8 @@ export class Settlement {
     const { status } = answer
     const headers = [...JSON_TYPE, 'x-sallyport-exchange', call.id, ...eventHeaders, ...answer.headers]
     const body = errorBody(answer, call.id)
-    sendEarly(call, { status, headers, body }, this.isClosing, this.#options.maxBodyBytes)
+    if (call.isBroken) send(call.response, { status, headers, body }, true)
+    else sendEarly(call, { status, headers, body }, this.isClosing, this.#options.maxBodyBytes)
   }
 }
 
