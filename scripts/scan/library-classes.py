@@ -99,6 +99,7 @@ def read_sources(root, library):
             try:
                 text = open(path, encoding="utf-8").read()
                 tree = ast.parse(text)
+                lines = text.splitlines()
             except (SyntaxError, UnicodeDecodeError, ValueError):
                 continue
             scoped = in_scope(module)
@@ -111,7 +112,7 @@ def read_sources(root, library):
                         if item.name in ("__del__", "__getattribute__", "__getinitargs__"):
                             reason = item.name
                         elif item.name in ("__new__", "__setstate__", "__setattr__", "__getattr__") and item.name in GUARDED:
-                            body = ast.get_source_segment(text, item) or ""
+                            body = "\n".join(lines[item.lineno - 1 : item.end_lineno])
                             found = SUSPECT.search(body)
                             if found and not (item.name in ("__getattr__", "__setattr__") and found.group(1) in ("getattr", "setattr", "remove")):
                                 reason = f"{item.name}: {found.group(0)}"

@@ -956,6 +956,7 @@ export class PickleMachine {
     } else {
       this.#seek(resumeAt)
     }
+    this.#frameEnd = 0
   }
 
   #persistent(id: Value, offset: number): void {

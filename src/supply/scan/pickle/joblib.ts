@@ -4,7 +4,8 @@ import { resolvedGlobal } from './arguments.ts'
 /** An array that joblib wrote into the file behind the pickle of its wrapper. */
 export type RawArray =
   | { readonly kind: 'bytes'; readonly length: number; readonly isAligned: boolean }
-  | { readonly kind: 'pickle' }
+  /** `isLie`: the flags of the dtype say that its items are no objects. */
+  | { readonly kind: 'pickle'; readonly isLie: boolean }
   | { readonly kind: 'unknown' }
 
 const WRAPPER_MODULES: ReadonlySet<string> = new Set([
@@ -35,7 +36,7 @@ export function rawArrayOf(machine: PickleMachine, value: Value): RawArray | und
   const count = shape === undefined ? undefined : product(machine, shape)
   const type = dtype === undefined ? undefined : dtypeOf(machine, dtype)
   if (type === undefined || count === undefined) return { kind: 'unknown' }
-  if (type.hasObjects) return { kind: 'pickle' }
+  if (type.hasObjects) return { kind: 'pickle', isLie: type.isLie }
   const alignment = state.get('numpy_array_alignment_bytes')
   const isAligned = alignment !== undefined && machine.constant(alignment)?.type === 'int'
   return { kind: 'bytes', length: count * type.itemBytes, isAligned }
@@ -73,6 +74,7 @@ function integerOf(machine: PickleMachine, value: Value | undefined): number | u
 interface ItemType {
   readonly itemBytes: number
   readonly hasObjects: boolean
+  readonly isLie: boolean
 }
 
 /** `numpy.dtype(text, False, True)` with its state `(version, order, subtype, names, fields, size, alignment, flags)`. */
@@ -85,10 +87,11 @@ function dtypeOf(machine: PickleMachine, value: Value): ItemType | undefined {
   const kind = match?.[1]
   if (kind === undefined) return undefined
   const state = machine.items(call.states.at(-1) ?? Number.NaN)
-  const flags = integerOf(machine, state?.[7] ?? state?.[6]) ?? 0
+  const flags = integerOf(machine, state?.[7])
   const stateBytes = integerOf(machine, state?.[5])
   const own = Number(match?.[2] || (kind === '?' ? 1 : 0)) * (kind === 'U' ? 4 : 1)
   const itemBytes = stateBytes !== undefined && stateBytes > 0 ? stateBytes : own
-  const hasObjects = kind === 'O' || (kind === 'V' && state !== undefined && (flags & ITEM_REFCOUNT) !== 0)
-  return itemBytes > 0 || hasObjects ? { itemBytes, hasObjects } : undefined
+  const hasObjects = kind === 'O' || (kind === 'V' && ((flags ?? 0) & ITEM_REFCOUNT) !== 0)
+  const isLie = kind === 'O' && flags !== undefined && (flags & ITEM_REFCOUNT) === 0
+  return itemBytes > 0 || hasObjects ? { itemBytes, hasObjects, isLie } : undefined
 }

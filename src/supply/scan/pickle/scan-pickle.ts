@@ -15,6 +15,7 @@ import { rawArrayOf } from './joblib.ts'
 import { PicklePolicy } from './policy.ts'
 import {
   BROKEN_STREAM,
+  DTYPE_LIE,
   FRAME_DISAGREEMENT,
   HIDDEN_PICKLE,
   NESTED_PICKLE,
@@ -175,6 +176,7 @@ class PickleFile {
       return undefined
     }
     if (array.kind === 'pickle') {
+      if (array.isLie) this.#policy.sight(DTYPE_LIE, 'an array of objects says that it has none', at)
       const inner = this.#machine(at, 'contiguous', false)
       const end = inner.run()
       this.#policy.machine = machine

@@ -35,6 +35,8 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
       'pandas._libs.tslibs.period': '_period_unpickle',
       'pandas._libs.missing': '_NA_unpickle',
       'pandas.core.internals.blocks': 'new_block',
+      'pandas.core.internals.managers': 'BlockManager SingleBlockManager',
+      'pandas.core.internals': 'BlockManager SingleBlockManager',
       'sklearn.neighbors._kd_tree': 'newObj',
       'sklearn.neighbors._ball_tree': 'newObj',
       'sklearn.neighbors.kd_tree': 'newObj',
