@@ -249,6 +249,19 @@ describe('a blob that somebody changed', () => {
     expect(await store.read(sha256)).toEqual(bytes)
   })
 
+  test('is not what a blob is that is put again while it is read', async () => {
+    const sha256 = await putBytes()
+    let isPutting = true
+    const putting = (async () => {
+      for (let round = 0; round < 100; round++) await Promise.all([putBytes(), putBytes()])
+      isPutting = false
+    })()
+    const reading = async () => {
+      while (isPutting) expect(await store.read(sha256)).toEqual(bytes)
+    }
+    await Promise.all([putting, reading(), reading(), reading(), reading()])
+  })
+
   test('into a link is refused, even to the right bytes', async () => {
     const sha256 = await putBytes()
     renameSync(pathOf(sha256), join(folder, 'elsewhere'))

@@ -209,7 +209,8 @@ export class BlobStore {
       throw thrown
     }
     const found = await file.stat()
-    if (found.isFile() && found.nlink === 1) return { file, sizeBytes: found.size }
+    // No name: it was put again, or deleted, since we opened it.
+    if (found.isFile() && found.nlink <= 1) return { file, sizeBytes: found.size }
     await file.close()
     throw blobUntrusted(sha256, describe(found))
   }
