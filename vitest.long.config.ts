@@ -6,7 +6,7 @@ export default mergeConfig(
   { ...base, test: { ...base.test, include: [], exclude: ['**/node_modules/**'] } },
   defineConfig({
     test: {
-      include: ['src/**/*.long.test.ts', 'test/**/*.long.test.ts'],
+      include: ['src/**/*.long.test.ts', 'test/**/*.long.test.ts', 'examples/**/*.long.test.ts'],
       maxWorkers: 1,
       testTimeout: 60 * 60_000,
       hookTimeout: 10 * 60_000,

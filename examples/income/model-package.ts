@@ -99,31 +99,52 @@ export function withFigures(card: string, measured: Measured): string {
 
 function figureTables({ evaluation, evaluationOfNew }: Measured): string {
   const { truePositives, falsePositives, trueNegatives, falseNegatives } = evaluation
-  return `
-| on the ${evaluation.rows} held-out rows | |
-|---|---|
-| accuracy | ${evaluation.accuracy.toFixed(4)} |
-| accuracy on the ${evaluationOfNew.rows} of them that have no equal in the training | ${evaluationOfNew.accuracy.toFixed(4)} |
-| area under the ROC curve | ${evaluation.auc.toFixed(4)} |
-| accuracy of always saying ${LABELS[0]} | ${evaluation.majorityAccuracy.toFixed(4)} |
-
-| confusion | predicted ${LABELS[0]} | predicted ${LABELS[1]} |
-|---|---|---|
-| is ${LABELS[0]} | ${trueNegatives} | ${falsePositives} |
-| is ${LABELS[1]} | ${falseNegatives} | ${truePositives} |
-
-| group | rows | accuracy | earn ${LABELS[1]} | predicted ${LABELS[1]} | found of those who do | wrongly predicted of those who do not |
-|---|---|---|---|---|---|---|
-${evaluation.groups.map(({ column, value, figures }) => groupRow(`${column}: ${value}`, figures)).join('\n')}
-`
+  const overall = [
+    [`on the ${evaluation.rows} held-out rows`, ''],
+    ['accuracy', evaluation.accuracy],
+    [
+      `accuracy on the ${evaluationOfNew.rows} of them that have no equal in the training`,
+      evaluationOfNew.accuracy,
+    ],
+    ['area under the ROC curve', evaluation.auc],
+    [`accuracy of always saying ${LABELS[0]}`, evaluation.majorityAccuracy],
+  ]
+  const confusion = [
+    ['confusion', `predicted ${LABELS[0]}`, `predicted ${LABELS[1]}`],
+    [`is ${LABELS[0]}`, `${trueNegatives}`, `${falsePositives}`],
+    [`is ${LABELS[1]}`, `${falseNegatives}`, `${truePositives}`],
+  ]
+  const groups = [
+    [
+      'group',
+      'rows',
+      'accuracy',
+      `earn ${LABELS[1]}`,
+      `predicted ${LABELS[1]}`,
+      'found',
+      'wrongly predicted',
+    ],
+    ...evaluation.groups.map(({ column, value, figures }) => groupRow(`${column}: ${value}`, figures)),
+  ]
+  return `\n${[overall, confusion, groups].map(table).join('\n\n')}\n`
 }
 
-function groupRow(name: string, figures: Figures): string {
+function groupRow(name: string, figures: Figures): (string | number)[] {
   const { rows, accuracy, positiveRate, predictedRate, truePositiveRate, falsePositiveRate } = figures
-  const rates = [accuracy, positiveRate, predictedRate, truePositiveRate, falsePositiveRate].map((share) =>
-    share.toFixed(4),
+  return [name, `${rows}`, accuracy, positiveRate, predictedRate, truePositiveRate, falsePositiveRate]
+}
+
+/** A Markdown table with its columns aligned, shares to four decimals. The first row is the heading. */
+function table(rows: readonly (readonly (string | number)[])[]): string {
+  const [heading = [], ...body] = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell.toFixed(4) : cell)),
   )
-  return `| ${[name, rows, ...rates].join(' | ')} |`
+  const widths = heading.map((_, column) =>
+    Math.max(3, ...[heading, ...body].map((row) => row[column]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  return [heading, widths.map((width) => '-'.repeat(width)), ...body].map(line).join('\n')
 }
 
 /** Four decimals: with some thousand rows the fifth says nothing. */

@@ -59,6 +59,7 @@ describe('the protobuf reader', () => {
 
   it.each([
     ['a length beyond its message', '0aff01', 'truncated'],
+    ['a length beyond its message that ends inside the file', '0a020a0510011001', 'truncated'],
     ['a negative length', '0affffffffffffffffff01', 'truncated'],
     ['a cut fixed32', '0d0102', 'truncated'],
     ['a cut fixed64', '090102030405', 'truncated'],
