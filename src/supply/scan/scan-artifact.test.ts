@@ -131,6 +131,7 @@ describe('scanning a text', () => {
     ['a.json', '{"a": '],
     ['a.yaml', 'a: [1'],
     ['a.yaml', '['.repeat(100_000)],
+    ['a.yaml', `${'['.repeat(100)}${']'.repeat(100)}`],
     ['a.yaml', '- '.repeat(100_000)],
     ['a.yaml', `a: ${'x'.repeat(1_100_000)}`],
     [
