@@ -123,7 +123,7 @@ export class Models {
    */
   static async open(parts: ModelsParts): Promise<Models> {
     const models = new Models(parts)
-    for (const change of await models.#store.pending()) await models.#settle(change)
+    await models.#settleAll()
     return models
   }
 
@@ -290,7 +290,7 @@ export class Models {
     return { version: await this.show(declaration.name, String(number) as VersionName), isNew: true }
   }
 
-  /** The version that these bytes are already, once what another push of them left pending is settled. */
+  /** The version that these bytes are already. */
   async #findKnown(model: ModelName, artifact: Artifact): Promise<PushResult | undefined> {
     const version = await this.#store.findByArtifact(model, artifact.id)
     if (version === undefined) return undefined
@@ -335,11 +335,19 @@ export class Models {
     return inspect(stored, { blobs, policy, trustedKeys: this.#trustedKeys })
   }
 
-  /** Changes of the registry are made one after the other. */
+  /** Changes of the registry are made one after the other, each on ground that an earlier one's failure left settled. */
   #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
-    const turn = this.#changing.then(change, change)
+    const settled = async () => {
+      await this.#settleAll()
+      return change()
+    }
+    const turn = this.#changing.then(settled, settled)
     this.#changing = turn.catch(() => undefined)
     return turn
+  }
+
+  async #settleAll(): Promise<void> {
+    for (const change of await this.#store.pending()) await this.#settle(change)
   }
 
   async #recordRefusal(
