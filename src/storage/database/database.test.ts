@@ -250,6 +250,18 @@ describe.each(DATABASES)('records on $dialect', (kind) => {
       expect(await titles(database)).toEqual([])
     })
 
+    test('can be queried by what it left running, once it has ended', async (context) => {
+      const database = await withShelf(await kind.open<Tables>(context, migrations))
+      const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+      let later: Promise<string[]> | undefined
+      await database.transaction(async (transaction) => {
+        later = ended.then(() => titles(database))
+        await transaction.insertInto('books').values(book).execute()
+      })
+      end()
+      expect(await later).toEqual(['Walden'])
+    })
+
     test('count right when many change the same row at once', async (context) => {
       const database = await withShelf(await kind.open<Tables>(context, migrations))
       await database.kysely
