@@ -1,4 +1,10 @@
-import { type Constant, type PickleMachine, resolvePython2Name, type Value } from '../../../formats/index.ts'
+import {
+  type CallValue,
+  type Constant,
+  type PickleMachine,
+  resolvePython2Name,
+  type Value,
+} from '../../../formats/index.ts'
 import { trustOf } from './trust/allowlist.ts'
 import { type ArgumentRule, CALL, INSTANCE } from './trust/trust.ts'
 
@@ -90,10 +96,33 @@ function isAllowedClass(value: Value | undefined, scope: ArgumentScope): boolean
   return trust === undefined || (trust.uses & INSTANCE) !== 0
 }
 
+/** Methods of harmless classes that `__reduce__` writes as `getattr(class, name)` and then calls. */
+const PICKLED_METHODS: ReadonlySet<string> = new Set(['zoneinfo.ZoneInfo._unpickle'])
+
+function isPickledMethod(args: readonly Value[], scope: ArgumentScope): boolean {
+  const owner = resolvedGlobal(scope.machine, args[0])
+  return owner !== undefined && PICKLED_METHODS.has(`${owner.module}.${owner.name}.${textOf(args[1], scope)}`)
+}
+
+/** Whether a call calls such a method, with nothing but constants. */
+export function isPickledMethodCall(call: CallValue, scope: ArgumentScope): boolean {
+  const callee = scope.machine.resolve(call.callee, 0)
+  if (callee?.kind !== 'call' || callee.opcode !== 'REDUCE') return false
+  const global = resolvedGlobal(scope.machine, callee.callee)
+  if (global?.module !== 'builtins' || global.name !== 'getattr') return false
+  const args = scope.machine.items(callee.args)
+  return (
+    args !== undefined &&
+    isPickledMethod(args, scope) &&
+    scope.machine.items(call.args)?.every((arg) => isConstant(arg)) === true
+  )
+}
+
 /** `getattr(object, name)`: how bound methods and members of enumerations are pickled. */
 function attributeObjection(args: readonly Value[], scope: ArgumentScope): string | undefined {
   const name = textOf(args[1], scope)
   if (args.length !== 2 || name === undefined) return 'the attribute it reaches is computed'
+  if (isPickledMethod(args, scope)) return undefined
   if (name.startsWith('_') || !/^\w+$/.test(name)) return `it reaches the attribute ${name}`
   const object = scope.machine.resolve(args[0] ?? Number.NaN, 0)
   if (object?.kind === 'call') {

@@ -9,7 +9,7 @@ import {
   type Value,
 } from '../../../formats/index.ts'
 import type { Rule } from '../report.ts'
-import { type ArgumentScope, objectionTo, resolvedGlobal } from './arguments.ts'
+import { type ArgumentScope, isPickledMethodCall, objectionTo, resolvedGlobal } from './arguments.ts'
 import type { PickleContext, PickleSighting } from './context.ts'
 import {
   ATTRIBUTE_WALK,
@@ -144,6 +144,7 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
     const callee = this.machine.resolve(call.callee, 0)
     if (callee?.kind === 'container' || callee === undefined) return
     if (callee.kind !== 'global') {
+      if (isPickledMethodCall(call, this)) return
       this.sight(COMPUTED_CALL, `${call.opcode} calls the result of another call`, call.offset)
       return
     }

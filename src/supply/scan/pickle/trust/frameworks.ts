@@ -35,8 +35,6 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
       'pandas._libs.tslibs.period': '_period_unpickle',
       'pandas._libs.missing': '_NA_unpickle',
       'pandas.core.internals.blocks': 'new_block',
-      'pandas.core.internals.managers': 'BlockManager SingleBlockManager',
-      'pandas.core.internals': 'BlockManager SingleBlockManager',
       'sklearn.neighbors._kd_tree': 'newObj',
       'sklearn.neighbors._ball_tree': 'newObj',
       'sklearn.neighbors.kd_tree': 'newObj',
@@ -48,7 +46,6 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
       'scipy.spatial._ckdtree': 'cKDTree',
       'scipy.spatial.ckdtree': 'cKDTree',
       'pyarrow.lib': 'type_for_alias',
-      'scipy.sparse._dok': 'dok_matrix',
     },
   },
   {
@@ -81,7 +78,7 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
       numpy:
         'matrix recarray record void bool_ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 intc intp longlong ' +
         'ulonglong float16 float32 float64 float128 longdouble complex64 complex128 complex256 str_ bytes_ ' +
-        'datetime64 timedelta64 object_ generic number integer floating',
+        'datetime64 timedelta64 object_ generic number integer floating poly1d',
       'numpy.dtypes':
         'Float64DType Float32DType Float16DType Int64DType Int32DType Int16DType Int8DType UInt8DType UInt16DType ' +
         'UInt32DType UInt64DType BoolDType ObjectDType StrDType BytesDType StringDType DateTime64DType TimeDelta64DType',
@@ -104,6 +101,10 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
       'pandas._libs.tslibs.timedeltas': 'Timedelta',
       'pandas._libs.tslibs.period': 'Period',
       'pandas._libs.interval': 'Interval',
+      'pandas.core.internals.managers': 'BlockManager SingleBlockManager',
+      'pandas.core.internals': 'BlockManager SingleBlockManager',
+      'numpy.lib.polynomial': 'poly1d',
+      'numpy.lib._polynomial_impl': 'poly1d',
       'pandas._libs.arrays': 'NDArrayBacked',
       'pandas._libs.internals': 'BlockPlacement BlockManager SharedBlock Block',
       pandas:
@@ -148,6 +149,13 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
     uses: REFERENCE,
     args: 'any',
     names: {
+      pandas: 'NA NaT',
+      'pandas._libs.missing': 'NA NAType',
+      'pandas._libs.tslibs.nattype': 'NaT NaTType',
+      'scipy._lib.array_api_compat.numpy._aliases': 'asarray',
+      'scipy._lib.array_api_compat.numpy': 'asarray',
+      'sklearn.externals.array_api_compat.numpy._aliases': 'asarray',
+      'sklearn.cluster._kmeans': '_kmeans_single_lloyd _kmeans_single_elkan',
       numpy:
         'abs absolute acos acosh add arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh ' +
         'atan atan2 atanh bitwise_and bitwise_count bitwise_invert bitwise_left_shift bitwise_not ' +
