@@ -186,7 +186,7 @@ describe('the log', () => {
         for (const [key, value] of Object.entries(kept))
           expect(entry?.private[key]).toEqual(Buffer.from(value))
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
     await log.close()
   })
@@ -267,6 +267,8 @@ describe('the log', () => {
     await Promise.all([log.close(), log.close()])
     expect((await waiting).index).toBe(0)
     await expect(log.append(exchange(2))).rejects.toThrow(coded('audit.log-closed'))
+    await expect(log.find((await waiting).id)).rejects.toThrow(coded('audit.log-closed'))
+    await expect(collect(log.read())).rejects.toThrow(coded('audit.log-closed'))
     expect(await verifyLog(directory, SIGNER.vkey)).toMatchObject({ size: 1 })
   })
 })
@@ -307,7 +309,7 @@ describe('a proof', () => {
           expect.objectContaining({ name: 'SallyportError' }),
         )
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
     const stranger = SIGNER.vkey.replace('test.example', 'best.example')
     expect(() => verifyProof(text, stranger)).toThrow(coded('crypto.note-key-invalid'))
@@ -376,6 +378,16 @@ describe('an erasure', () => {
     await Promise.all(receipts.flatMap(({ id }) => [log.erase(id, 'tenant'), log.erase(id, 'request')]))
     await log.close()
     expect(await verifyLog(directory, SIGNER.vkey)).toMatchObject({ size: 60, erased: 40, kept: 0 })
+  })
+
+  test('that was asked for before the log was closed is done', async () => {
+    const directory = await temporaryDirectory()
+    const log = await openLog(directory)
+    const receipts = await Promise.all([log.append(exchange(1)), log.append(exchange(2))])
+    const erasures = receipts.map(({ id }) => log.erase(id, 'tenant'))
+    await Promise.all([log.close(), ...erasures])
+    expect(await verifyLog(directory, SIGNER.vkey)).toMatchObject({ size: 4, erased: 2 })
+    await expect(log.erase(receipts[0].id, 'request')).rejects.toThrow(coded('audit.log-closed'))
   })
 
   test('is refused for what is not there or was erased', async () => {

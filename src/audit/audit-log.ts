@@ -76,6 +76,7 @@ export class AuditLog {
   #isCommitting = false
   #isScheduled = false
   #closing: Promise<void> | undefined
+  #isClosed = false
   #failure: SallyportError | undefined
 
   #committed: Position
@@ -103,7 +104,10 @@ export class AuditLog {
     this.#checkpointAt = recovered.checkpointAt
     this.#durable = recovered.durable
     this.#ids = new EventIdSequence(recovered.lastId)
-    this.#reader = new LogReader(files, recovered.tree, () => this.#committed)
+    this.#reader = new LogReader(files, recovered.tree, () => {
+      if (this.#isClosed) throw closed()
+      return this.#committed
+    })
     this.#filling.beginAt(recovered.committed)
   }
 
@@ -155,6 +159,7 @@ export class AuditLog {
    *   `audit.disk-failed`, `audit.log-closed`
    */
   append(event: EventInput, options?: { readonly at?: number }): Promise<Receipt> {
+    if (this.#closing !== undefined) return Promise.reject(closed())
     if (event.type === ERASED_TYPE) {
       return Promise.reject(eventInvalid(`only the log itself records ${ERASED_TYPE}`))
     }
@@ -163,7 +168,7 @@ export class AuditLog {
 
   #append(event: EventInput, at: number | undefined): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      this.#assertWritable()
+      if (this.#failure !== undefined) throw this.#failure
       const batch = this.#filling
       if (batch.bytes > BACKLOG_BYTES) throw backlogFull()
       const now = this.#clock.now()
@@ -286,16 +291,6 @@ export class AuditLog {
     this.#announceIdle()
   }
 
-  #assertWritable(): void {
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#closing !== undefined) {
-      throw new SallyportError('audit.log-closed', 'the log is closed', {
-        kind: 'unavailable',
-        remedy: 'try again when the server has started',
-      })
-    }
-  }
-
   /** The index of an event. @throws {SallyportError} `audit.event-unknown` */
   async #indexOf(id: string): Promise<number> {
     const index = isEventId(id) ? await this.#reader.find(id) : undefined
@@ -339,14 +334,14 @@ export class AuditLog {
    * @returns the receipt of the event that records it
    * @throws {SallyportError} `audit.event-unknown`, `audit.commitment-unknown`, `audit.already-erased`
    */
-  erase(id: EventId, name: string): Promise<Receipt> {
+  async erase(id: EventId, name: string): Promise<Receipt> {
+    if (this.#closing !== undefined) throw closed()
     const receipt = this.#erasing.then(() => this.#erase(id, name))
     this.#erasing = receipt.catch(() => undefined)
     return receipt
   }
 
   async #erase(id: EventId, name: string): Promise<Receipt> {
-    this.#assertWritable()
     const index = await this.#indexOf(id)
     const { openings } = await this.#reader.entry(index)
     const slot = Object.keys(openings).indexOf(name)
@@ -417,6 +412,7 @@ export class AuditLog {
     } catch (error) {
       throw diskFailed('be closed', error)
     } finally {
+      this.#isClosed = true
       await this.#files.close()
     }
   }
@@ -435,6 +431,13 @@ function missing(directory: string): SallyportError {
     kind: 'not-found',
     remedy: 'restore the log folder from a backup; a new log cannot stand in for a lost one',
     details: { directory },
+  })
+}
+
+function closed(): SallyportError {
+  return new SallyportError('audit.log-closed', 'the log is closed', {
+    kind: 'unavailable',
+    remedy: 'try again when the server has started',
   })
 }
 

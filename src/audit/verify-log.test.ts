@@ -83,7 +83,7 @@ describe('the verification of a log', () => {
           await writeFile(path, bytes)
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
     await expect(verifyLog(directory, SIGNER.vkey)).resolves.toBeDefined()
   })
