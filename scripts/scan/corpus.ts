@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { type ScannedPath, scanPaths } from '../../src/supply/index.ts'
+import { type ScannedPath, scanPaths } from '../../src/supply/scan/index.ts'
 
 const caseSchema = z.object({ file: z.string(), name: z.string().optional() })
 const casesSchema = z.object({

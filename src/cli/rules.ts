@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { SallyportError } from '../core/index.ts'
-import { RULES } from '../supply/index.ts'
+import { RULES } from '../supply/scan/index.ts'
 import { print, printJson, printTable } from './output.ts'
 
 export function rulesCommand(): Command {

@@ -16,7 +16,7 @@ import {
   toJUnit,
   toSarif,
   writeScanCache,
-} from '../supply/index.ts'
+} from '../supply/scan/index.ts'
 import { EXIT, print, printable } from './output.ts'
 
 interface Options {
@@ -67,9 +67,10 @@ function positive(text: string): number {
 async function run(paths: readonly string[], options: Options): Promise<void> {
   const allowed =
     options.allowGlobals === undefined ? [] : parseAllowedGlobals(readText(options.allowGlobals))
-  const suppressions = options.suppress === undefined ? [] : parseSuppressions(readText(options.suppress))
+  const suppressions =
+    options.suppress === undefined ? [] : await parseSuppressions(readText(options.suppress))
   const rules = scannerDigest(allowed)
-  const known = options.since === undefined ? new Map() : readScanCache(options.since, rules)
+  const known = options.since === undefined ? new Map() : await readScanCache(options.since, rules)
   const isDocument = options.json === true || options.sarif === true || options.junit === true
   const isText = !isDocument || options.output !== undefined
   const progress = progressLine(options.progress && process.stderr.isTTY)
@@ -112,7 +113,7 @@ async function run(paths: readonly string[], options: Options): Promise<void> {
     process.off('SIGTERM', stop)
   }
   if (options.since !== undefined) {
-    writeScanCache(
+    await writeScanCache(
       options.since,
       rules,
       results.map(({ report }) => report).filter((report) => report.kind === 'file'),

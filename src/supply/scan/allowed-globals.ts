@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SallyportError } from '../../core/index.ts'
 import { RULES } from './rules.ts'
-import { SCANNER } from './scan-artifact.ts'
+import { SCANNER } from './scanner.ts'
 
 const NAME = /^[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+$/
 const MAX_NAMES = 100_000

@@ -1,8 +1,9 @@
 import { CHECK_RULES } from './checks/rules.ts'
 import { ARCHIVE, CODE_CARRYING_FORMAT, EXECUTABLE, SCRIPT } from './code-carriers.ts'
-import { ONNX_RULES } from './onnx/index.ts'
+import { ONNX_RULES } from './onnx/rules.ts'
+import { PICKLE_RULES } from './pickle/rules.ts'
 import type { Rule } from './report.ts'
-import { UNKNOWN_YAML_TAG, UNREAD_TEXT, UNSAFE_YAML_TAG } from './text-files.ts'
+import { UNKNOWN_YAML_TAG, UNREAD_TEXT, UNSAFE_YAML_TAG } from './text-rules.ts'
 
 export const UNKNOWN_FORMAT: Rule = {
   id: 'scan.unknown-format',
@@ -42,6 +43,7 @@ export const RULES: readonly Rule[] = [
   UNREAD_TEXT,
   ...ONNX_RULES,
   ...CHECK_RULES,
+  ...PICKLE_RULES,
 ]
 
 const RULE_OF_ID = new Map(RULES.map((rule) => [rule.id, rule]))

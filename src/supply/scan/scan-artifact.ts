@@ -4,10 +4,8 @@ import { ONNX_READER } from './onnx/index.ts'
 import type { FormatReader, ScannedFile } from './reader.ts'
 import { type FileReport, findingOf, type ScanReport, verdictOf } from './report.ts'
 import { isUnreadRule, OVERSIZED_FILE, UNKNOWN_FORMAT, UNREADABLE_FILE } from './rules.ts'
+import { SCANNER } from './scanner.ts'
 import { TEXT_READER } from './text-files.ts'
-
-/** Changes whenever the scanner may judge the same bytes differently. */
-export const SCANNER = { name: 'sallyport', version: '0.1.0' } as const
 
 /** Protobuf, and with it ONNX, ends at 2 GiB. */
 const MAX_FILE_BYTES = 2 * 1024 * 1024 * 1024

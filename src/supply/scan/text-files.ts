@@ -3,32 +3,7 @@ import type { Finding } from '../../core/index.ts'
 import { SCRIPT } from './code-carriers.ts'
 import { FindingList } from './finding-list.ts'
 import type { FormatReader } from './reader.ts'
-import type { Rule } from './report.ts'
-
-export const UNSAFE_YAML_TAG: Rule = {
-  id: 'text.unsafe-yaml-tag',
-  severity: 'critical',
-  title: 'A YAML tag that makes a loader call code',
-  references: [
-    { scheme: 'CWE', id: 'CWE-502' },
-    { scheme: 'MITRE-ATLAS', id: 'AML.T0011.000' },
-  ],
-}
-
-export const UNKNOWN_YAML_TAG: Rule = {
-  id: 'text.unknown-yaml-tag',
-  severity: 'medium',
-  title: 'A YAML tag outside the core schema',
-  references: [{ scheme: 'CWE', id: 'CWE-502' }],
-}
-
-export const UNREAD_TEXT: Rule = {
-  id: 'text.unread',
-  severity: 'high',
-  title: 'A text that its format does not allow',
-  references: [{ scheme: 'CWE', id: 'CWE-20' }],
-  isUnread: true,
-}
+import { UNKNOWN_YAML_TAG, UNREAD_TEXT, UNSAFE_YAML_TAG } from './text-rules.ts'
 
 const MAX_TEXT_BYTES = 16 * 1024 * 1024
 const MAX_YAML_BYTES = 1024 * 1024

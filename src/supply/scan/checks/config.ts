@@ -1,6 +1,5 @@
-import { parseAllDocuments, visit } from 'yaml'
 import { type JsonNode, jsonMember, jsonString, readJson, walkJson } from '../../../formats/index.ts'
-import { type Blob, baseName } from '../engine/blob.ts'
+import type { Blob } from '../engine/blob.ts'
 import type { CheckContext } from './check.ts'
 import { isForeignUrl } from './formats.ts'
 import { checkSecrets, checkText } from './indicators.ts'
@@ -145,75 +144,6 @@ export function checkLightGbm(blob: Blob, text: string, context: CheckContext): 
   }
 }
 
-const MAX_YAML = 4 * 1024 * 1024
-const PLAIN_PYTHON_TAG = /python\/(?:tuple|unicode|str|int|float|bool|list|dict|complex|long|none|bytes)\b/
-const UNSAFE_TAG =
-  /(?:!!?|tag:yaml\.org,2002:)(?:python|ruby|perl|php|java|javax|js|net|apply|new|object)[/:][^\s,[\]{}]{0,200}|!!?(?:java|javax|com|org|sun)\.[\w.]+|%TAG[^\n]{0,200}python[^\n]{0,200}/g
-
-/** YAML: tags that build objects, then everything that a configuration may make a loader do. */
-export function checkYaml(blob: Blob, text: string, context: CheckContext): void {
-  checkYamlTags(blob, text, context)
-  if (text.length > MAX_YAML || isNestedDeeply(text)) {
-    context.examination.report('content.unread', blob, {
-      message: 'the YAML is longer or deeper than is read',
-    })
-    return
-  }
-  try {
-    const documents = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false })
-    for (const document of 'empty' in documents ? [] : documents) {
-      visit(document, {
-        Pair: (_index, pair) => {
-          const key = pair.key
-          const value = pair.value
-          const name = isScalar(key) ? String(key.value) : ''
-          if (isScalar(value) && typeof value.value === 'string') {
-            const node: JsonNode = { kind: 'string', value: value.value }
-            checkConfiguration(blob, { kind: 'object', entries: [[name, node]] }, context)
-          } else if (isScalar(value) && typeof value.value === 'boolean') {
-            const node: JsonNode = { kind: 'other', value: value.value }
-            checkConfiguration(blob, { kind: 'object', entries: [[name, node]] }, context)
-          } else if (name === 'auto_map') {
-            checkConfiguration(
-              blob,
-              { kind: 'object', entries: [[name, { kind: 'string', value: String(value) }]] },
-              context,
-            )
-          }
-        },
-      })
-    }
-  } catch {
-    context.examination.report('content.unread', blob, { message: 'the YAML could not be read' })
-  }
-}
-
-/** In any text: a loader may be given a file of another name. */
-export function checkYamlTags(blob: Blob, text: string, context: CheckContext): void {
-  for (const match of text.matchAll(UNSAFE_TAG)) {
-    if (PLAIN_PYTHON_TAG.test(match[0])) continue
-    const message = 'a YAML tag makes an unsafe loader build an object of any type'
-    context.examination.report('yaml.unsafe-tag', blob, { message, offset: match.index, evidence: match[0] })
-  }
-}
-
-function isScalar(node: unknown): node is { value: unknown } {
-  return (
-    typeof node === 'object' && node !== null && 'value' in node && !('items' in node) && !('key' in node)
-  )
-}
-
-function isNestedDeeply(text: string): boolean {
-  let depth = 0
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at]
-    if (character === '[' || character === '{') depth++
-    else if ((character === ']' || character === '}') && depth > 0) depth--
-    if (depth > 200) return true
-  }
-  return /^(?:\s{0,8}-){100}/m.test(text) || /^ {800}/m.test(text)
-}
-
 /** skops (schema.json): types that its loader would make. */
 const SKOPS_MODULE =
   /^(?:sklearn|numpy|scipy|pandas|builtins|collections|datetime|xgboost|lightgbm|catboost|quantile_forest|category_encoders|imblearn|skops)(?:\.|$)/
@@ -260,11 +190,4 @@ export function checkSkops(blob: Blob, text: string, context: CheckContext): voi
     const message = `a ${loader || 'node'} of a type that skops does not trust (${path})`
     context.examination.report('skops.untrusted-type', blob, { message, evidence: `${module}.${name}` })
   }
-}
-
-/** Whether a name is one of the small files beside a model that hold settings of the environment. */
-export function isEnvironmentFile(name: string): boolean {
-  return /^\.env(?:\.\w+)?$|^(?:credentials|\.netrc|\.pypirc|\.npmrc|id_rsa|id_ed25519|secrets?\.\w+)$/i.test(
-    baseName(name),
-  )
 }

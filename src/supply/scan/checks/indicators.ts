@@ -1,4 +1,4 @@
-import type { Blob } from '../engine/blob.ts'
+import { type Blob, baseName } from '../engine/blob.ts'
 import type { CheckContext } from './check.ts'
 
 interface Indicator {
@@ -111,4 +111,11 @@ export function checkAssignedSecrets(blob: Blob, text: string, context: CheckCon
     message: 'a value that its name calls a secret',
     offset: match.index,
   })
+}
+
+/** Whether a name is one of the small files beside a model that hold settings of the environment. */
+export function isEnvironmentFile(name: string): boolean {
+  return /^\.env(?:\.\w+)?$|^(?:credentials|\.netrc|\.pypirc|\.npmrc|id_rsa|id_ed25519|secrets?\.\w+)$/i.test(
+    baseName(name),
+  )
 }

@@ -1,20 +1,9 @@
 import { type ByteSource, readAll } from '../../../formats/index.ts'
 import { type Blob, baseName, extensionOf } from '../engine/blob.ts'
 import type { CheckContext } from './check.ts'
-import {
-  checkJson,
-  checkLightGbm,
-  checkSkops,
-  checkYaml,
-  checkYamlTags,
-  isEnvironmentFile,
-} from './config.ts'
 import { scriptLine } from './formats.ts'
-import { checkAssignedSecrets, checkSecrets, checkText } from './indicators.ts'
-import { checkPython, isPythonSource } from './python.ts'
-import { checkSavedModelText } from './savedmodel.ts'
-import { checkTemplate } from './template.ts'
-import { checkXml } from './xml.ts'
+import { checkAssignedSecrets, checkSecrets, checkText, isEnvironmentFile } from './indicators.ts'
+import { checkYamlTags } from './yaml-tags.ts'
 
 const SAMPLE_BYTES = 64 * 1024
 
@@ -56,11 +45,14 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
     extension === 'py' ||
     extension === 'pyw' ||
     /python/.test(shebang ?? '') ||
-    (extension === '' && isPythonSource(text))
+    (extension === '' && /^\s*(?:import|from|def|class|@|exec|eval|#)/.test(text))
   ) {
+    // Loaded when needed, as everything below: a worker that only sees weights stays small.
+    const { checkPython, isPythonSource } = await import('./python.ts')
+    const isPython = extension !== '' || isPythonSource(text)
     // TorchScript is written as Python and is not Python.
-    if (blob.profile !== 'torchscript') checkPython(blob, text, context)
-    return
+    if (isPython && blob.profile !== 'torchscript') checkPython(blob, text, context)
+    if (isPython) return
   }
   if (shebang !== undefined || SCRIPTS.has(extension)) {
     const message = 'the file is a script, which nothing needs to load a model'
@@ -73,6 +65,7 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
     return
   }
   if (/^[{[]/.test(begin) && extension !== 'jsonl' && !/^\{[{%#]/.test(begin)) {
+    const { checkJson, checkSkops } = await import('./config.ts')
     if (baseName(blob.name) === 'schema.json' && text.includes('"__loader__"'))
       checkSkops(blob, text, context)
     else if (checkJson(blob, text, context)) return
@@ -80,18 +73,26 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
       context.examination.report('content.unread', blob, { message: 'the file is named JSON and is not' })
   }
   if (/^<(?:\?xml|!DOCTYPE|net\b|PMML\b|!--)/i.test(begin) && !/^<!DOCTYPE html/i.test(begin)) {
+    const { checkXml } = await import('./xml.ts')
     checkXml(blob, text, context)
     return
   }
   if (extension === 'yaml' || extension === 'yml') {
+    const { checkYaml } = await import('./yaml.ts')
     checkYaml(blob, text, context)
     return
   }
   checkYamlTags(blob, text, context)
-  if (extension === 'pbtxt' || /\bnode\s*\{[\s\S]{0,2000}\bop\s*:/.test(text.slice(0, 100_000)))
+  if (extension === 'pbtxt' || /\bnode\s*\{[\s\S]{0,2000}\bop\s*:/.test(text.slice(0, 100_000))) {
+    const { checkSavedModelText } = await import('./savedmodel.ts')
     checkSavedModelText(blob, text, context)
-  if (/^tree\s*\nversion=/.test(begin)) checkLightGbm(blob, text, context)
+  }
+  if (/^tree\s*\nversion=/.test(begin)) {
+    const { checkLightGbm } = await import('./config.ts')
+    checkLightGbm(blob, text, context)
+  }
   if (TEMPLATES.has(extension) || (/\{[{%]/.test(text) && !/^(?:md|rst|html?|tex)$/.test(extension))) {
+    const { checkTemplate } = await import('./template.ts')
     checkTemplate(blob, text, 'file', context)
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import * as z from 'zod'
 import { isSha256, SEVERITIES } from '../../../core/index.ts'
 import type { FileReport } from '../report.ts'
-import { cacheKey } from './worker.ts'
+import { cacheKey } from './jobs.ts'
 
 const referenceSchema = z.object({
   scheme: z.enum(['CWE', 'OWASP-LLM', 'MITRE-ATLAS', 'CVE', 'GHSA', 'NIST-AI-RMF']),

@@ -10,12 +10,9 @@ import {
 } from '../../../formats/index.ts'
 import type { CheckContext } from '../checks/check.ts'
 import { checkGguf, checkSafetensors, checkTflite, isMismatch, programKind } from '../checks/formats.ts'
-import { checkHdf5 } from '../checks/keras.ts'
 import { checkRds } from '../checks/rds.ts'
-import { checkCoreMl, checkSavedModel } from '../checks/savedmodel.ts'
 import { checkTextBlob, isTextSource } from '../checks/text.ts'
 import { checkZip, isPadding, mayBeZip } from '../checks/zip.ts'
-import { ONNX_READER } from '../onnx/index.ts'
 import {
   looksLikePickle,
   type PickleContext,
@@ -79,9 +76,9 @@ class Typing {
     }
     if (IMAGE.test(head.toString('hex', 0, 12))) this.#formats.push('image')
     await this.#containers(head)
-    this.#structured(head)
+    await this.#structured(head)
     await this.#pickles(head)
-    this.#protobuf(head)
+    await this.#protobuf(head)
     if (this.#formats.length === 0 || (this.#formats.length === 1 && this.#formats[0] === 'zip'))
       await this.#text(head)
     this.#judgeWhole()
@@ -181,9 +178,11 @@ class Typing {
   }
 
   /** Formats that name themselves. */
-  #structured(head: Buffer): void {
+  async #structured(head: Buffer): Promise<void> {
     if (findHdf5(this.#source) >= 0) {
       this.#formats.push('hdf5')
+      // Readers that few files need are loaded when one does: starting costs more than scanning.
+      const { checkHdf5 } = await import('../checks/keras.ts')
       checkHdf5(this.#blob, this.#source, this.#context)
     }
     if (checkGguf(this.#blob, this.#source, this.#context)) this.#formats.push('gguf')
@@ -232,7 +231,7 @@ class Typing {
   }
 
   /** Formats without a magic number: read as each, and taken for what reads well. */
-  #protobuf(head: Buffer): void {
+  async #protobuf(head: Buffer): Promise<void> {
     const extension = extensionOf(this.#blob.name)
     const isNamed =
       extension === 'onnx' || extension === 'pb' || extension === 'mlmodel' || extension === 'ort'
@@ -243,6 +242,7 @@ class Typing {
       if (isNamed) this.#report('content.unread', `the model is larger than ${MAX_PROTOBUF_BYTES} bytes`)
       return
     }
+    const { ONNX_READER } = await import('../onnx/index.ts')
     if (ONNX_READER.recognises(bytes)) {
       this.#formats.push('onnx')
       for (const finding of ONNX_READER.check(bytes, this.#context.examination.path)) {
@@ -252,6 +252,7 @@ class Typing {
       }
       return
     }
+    const { checkCoreMl, checkSavedModel } = await import('../checks/savedmodel.ts')
     if (extension !== 'mlmodel' && checkSavedModel(this.#blob, bytes, extension === 'pb', this.#context)) {
       this.#formats.push('savedmodel')
     } else if (checkCoreMl(this.#blob, bytes, extension === 'mlmodel', this.#context)) {

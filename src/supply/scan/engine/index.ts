@@ -1,5 +1,4 @@
 export { DEFAULT_SCAN_BUDGET, type ScanBudget } from './budget.ts'
-export { readScanCache, writeScanCache } from './cache.ts'
 export { type ScanInput, type ScannedPath, type ScanOptions, scan, scanPaths } from './scan.ts'
-export { type ExaminedFile, scanFile } from './scan-file.ts'
-export { parseSuppressions, type SuppressedReport, type Suppression, suppress } from './suppression.ts'
+export { type SuppressedReport, type Suppression, suppress } from './suppression.ts'
+export type { ExaminedFile } from './unreadable.ts'

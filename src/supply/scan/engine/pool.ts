@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads'
 import type { Finding } from '../../../core/index.ts'
 import { findingOf } from '../report.ts'
 import { ruleById } from '../rules.ts'
-import type { ExaminedFile } from './scan-file.ts'
 import {
   type Job,
   type JobDone,
@@ -11,7 +10,8 @@ import {
   STATE_LENGTH,
   STATE_STARTED,
   type WorkerInput,
-} from './worker.ts'
+} from './jobs.ts'
+import type { ExaminedFile } from './unreadable.ts'
 
 export interface ScanPoolOptions extends Omit<WorkerInput, 'state'> {
   /** Milliseconds a file may take before its worker is stopped. */

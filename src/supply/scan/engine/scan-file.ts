@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { isSha256, type Sha256 } from '../../../core/index.ts'
 import { type ByteSource, fileSource } from '../../../formats/index.ts'
-import { type FileReport, findingOf, type Rule, verdictOf } from '../report.ts'
-import { isUnreadRule, ruleById } from '../rules.ts'
+import { type FileReport, verdictOf } from '../report.ts'
+import { isUnreadRule } from '../rules.ts'
 import { fileBlob } from './blob.ts'
 import { Examination, type ExaminationOptions } from './examination.ts'
 import { examine } from './examine.ts'
+import { type ExaminedFile, reasonOf, scanFinding, unreadable } from './unreadable.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
@@ -15,11 +16,6 @@ export interface ScanFileOptions extends ExaminationOptions {
   readonly onBytes?: (bytes: number) => void
   /** A report made before for these very bytes and this very name, if there is one. */
   readonly known?: (sha256: Sha256, name: string) => FileReport | undefined
-}
-
-export interface ExaminedFile extends FileReport {
-  /** Globals that pickles of the file import, as `module.name`. */
-  readonly imports: readonly string[]
 }
 
 /** Hashes and examines one file. Never throws for what a path or a file can be: what cannot be read is a finding. */
@@ -62,7 +58,7 @@ export async function scanDescriptor(
   const report = await scanSource(fileSource(descriptor, before.size), displayPath, sha256, options)
   const after = fstatSync(descriptor)
   if (after.size === before.size && after.mtimeMs === before.mtimeMs) return report
-  const changed = finding('scan.changed', 'the file changed while it was read', displayPath)
+  const changed = scanFinding('scan.changed', 'the file changed while it was read', displayPath)
   const findings = [...report.findings, changed]
   return { ...report, findings, verdict: verdictOf(findings, isUnreadRule) }
 }
@@ -105,38 +101,9 @@ function hash(descriptor: number, options: ScanFileOptions): Sha256 {
   return text
 }
 
-/** A report about something that could not be read at all. */
-export function unreadable(path: string, reason: string): ExaminedFile {
-  const findings = [finding('scan.unreadable-file', `the file cannot be read: ${reason}`, path)]
-  return { path, sizeBytes: 0, format: 'unread', verdict: 'inconclusive', findings, imports: [] }
-}
-
-function finding(id: string, message: string, path: string) {
-  const rule: Rule = ruleById(id)
-  return findingOf(rule, message, { path })
-}
-
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a folder'
   if (stats.isFIFO()) return 'a pipe'
   if (stats.isSocket()) return 'a socket'
   return stats.isCharacterDevice() || stats.isBlockDevice() ? 'a device' : 'something special'
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'its permissions do not allow it',
-  EPERM: 'its permissions do not allow it',
-  ELOOP: 'its symbolic links lead in a circle',
-  ENAMETOOLONG: 'its name is too long',
-  EISDIR: 'it is a folder',
-  EIO: 'the disk failed',
-  ENXIO: 'it is something special',
-  EMFILE: 'too many files are open',
-  ENOTDIR: 'a part of its path is not a folder',
-}
-
-export function reasonOf(thrown: unknown): string {
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
-  return REASONS[code] ?? (code === '' ? 'reading failed' : `reading failed (${code})`)
 }

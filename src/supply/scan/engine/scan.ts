@@ -3,12 +3,11 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding, ManifestFile, Sha256 } from '../../../core/index.ts'
-import { manifestId } from '../../../crypto/index.ts'
 import { type FileReport, verdictOf } from '../report.ts'
 import { isUnreadRule } from '../rules.ts'
 import { DEFAULT_SCAN_BUDGET, type ScanBudget } from './budget.ts'
 import { runJobs } from './pool.ts'
-import { type ExaminedFile, unreadable } from './scan-file.ts'
+import { type ExaminedFile, unreadable } from './unreadable.ts'
 import { type Walked, walk } from './walk.ts'
 
 export interface ScanOptions {
@@ -68,7 +67,7 @@ export async function* scanPaths(
     for (const problem of problems.splice(0)) yield take(problem.report, problem.folder)
   }
   for (const problem of problems.splice(0)) yield take(problem.report, problem.folder)
-  for (const [folder, reports] of folders) yield folderReport(folder, reports)
+  for (const [folder, reports] of folders) yield await folderReport(folder, reports)
 }
 
 function poolOptions(options: ScanOptions): Parameters<typeof runJobs>[1] {
@@ -93,7 +92,7 @@ function problemOf(walked: Extract<Walked, { kind: 'problem' }>): {
 const MAX_FOLDER_FINDINGS = 1_000
 
 /** All findings of a folder's files, each with the file as its outermost member, and the digest of its manifest. */
-function folderReport(folder: string, reports: readonly ScannedPath[]): ScannedPath {
+async function folderReport(folder: string, reports: readonly ScannedPath[]): Promise<ScannedPath> {
   const relative = (path: string) => path.slice(folder.length + 1)
   const findings = reports.flatMap((report) =>
     report.findings.map((finding): Finding => {
@@ -112,6 +111,8 @@ function folderReport(folder: string, reports: readonly ScannedPath[]): ScannedP
     }
   }
   files.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
+  // Loaded only here: most scans are of files.
+  const { manifestId } = await import('../../../crypto/index.ts')
   const sha256: Sha256 = manifestId({ schemaVersion: 1, kind: 'model', files })
   return {
     kind: 'folder',

@@ -1,6 +1,6 @@
 import { type Dirent, opendirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { reasonOf } from './scan-file.ts'
+import { reasonOf } from './unreadable.ts'
 
 export type Walked =
   | {

@@ -1,4 +1,4 @@
-import { isAtLeast } from '../../../core/index.ts'
+import { isAtLeast, SEVERITIES } from '../../../core/index.ts'
 import {
   type ByteSource,
   bytesExtent,
@@ -222,8 +222,8 @@ class PickleFile {
   #judgeInside(inside: ByteSource, value: Value): void {
     this.#nestedTries++
     const scan = new PickleFile(inside, { ...this.#context, isClaimed: false }, this.#depth + 1).scan()
-    const worst = scan.findings.find((finding) => finding.severity === 'critical')
-    if (worst === undefined) return
+    const worst = worstOf(scan)
+    if (worst === undefined || !isAtLeast(worst.severity, 'high')) return
     this.#policy.sight(NESTED_PICKLE, `a constant holds a pickle: ${worst.message}`, value, {
       ...(worst.evidence === undefined ? {} : { evidence: worst.evidence }),
     })
@@ -304,6 +304,10 @@ class PickleFile {
       return
     }
   }
+}
+
+function worstOf(scan: PickleScan): PickleSighting | undefined {
+  return scan.findings.toSorted((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0]
 }
 
 interface Loaded {
