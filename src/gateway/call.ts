@@ -21,7 +21,7 @@ export class Call {
   /** Why the caller was not let in. */
   failure: AuthenticationFailure | undefined
   body: Buffer | undefined
-  /** On the monotonic clock: when the model must have answered. */
+  /** On the monotonic clock: when the model must have answered. Infinite until it is asked. */
   deadline = Number.POSITIVE_INFINITY
   /** Bytes of the shared buffer budget that are set aside for the body. */
   reservedBytes = 0
@@ -55,6 +55,10 @@ export class Call {
     this.#chunks.length = 0
     this.body = body
     return body
+  }
+
+  get isInvoked(): boolean {
+    return this.deadline !== Number.POSITIVE_INFINITY
   }
 
   elapsedMs(): number {
