@@ -43,7 +43,7 @@ test('no key, feature or answer stands in logs, metrics, errors, the records or 
       await send(JSON.stringify(request)),
       await send(`{"inputs": "${CANARY}`),
       await send(
-        JSON.stringify({ inputs: [{ name: CANARY, datatype: 'BYTES', shape: [1], data: [CANARY] }] }),
+        JSON.stringify({ inputs: [{ name: 'undeclared', datatype: 'BYTES', shape: [1], data: [CANARY] }] }),
       ),
       await send('{}', `Bearer ${key}${CANARY}`),
       await fetch(`${server.gatewayUrl}/v2/models/${CANARY}/infer?${CANARY}`, {

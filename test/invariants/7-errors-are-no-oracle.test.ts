@@ -15,10 +15,12 @@ test('a caller cannot tell a key that never was from one that is revoked, expire
       }
     const revoked = await create()
     await sallyportJson(['key', 'revoke', revoked.record.id, '--state', state])
-    const expired = await create('--expires', '2020-01-01T00:00:00Z')
+    const expiresAt = Date.now() + 5_000
+    const expired = await create('--expires', new Date(expiresAt).toISOString())
     const good = await create()
     const server = await startServerProcess(state)
     const body = readFileSync(join(import.meta.dirname, '../../examples/income/request.json'))
+    await new Promise((resolve) => setTimeout(resolve, expiresAt - Date.now()))
     const seen = new Set<string>()
     for (const key of [
       revoked.key,
