@@ -17,6 +17,7 @@ import {
   COMPUTED_GLOBAL,
   EXTENSION_CODE,
   METHOD_GADGET,
+  OVER_BUDGET,
   SPECIAL_STATE,
   STATE_OF_IMPORT,
   UNKNOWN_GLOBAL,
@@ -29,8 +30,8 @@ import { CALL, CONTAINER, INSTANCE } from './trust/trust.ts'
 
 const MAX_SIGHTINGS = 100
 const MAX_IMPORTS = 10_000
-/** Keys of a state looked at; a larger one is a dict of data, of which special keys are kept whatever its size. */
-const MAX_STATE_KEYS = 100_000
+/** Items of states looked at, over all BUILDs of a file: the same state may be given many times. */
+const MAX_STATE_ITEMS = 8_000_000
 
 /** Attributes with two underscores that a harmless state has. */
 const PLAIN_SPECIALS: ReadonlySet<string> = new Set([
@@ -53,6 +54,7 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
   readonly persistentKinds = new Map<string, number>()
   /** Calls of whatever kind, the sign that bytes which broke off were a pickle after all. */
   calls = 0
+  #stateItems = 0
   readonly #seen = new Set<string>()
 
   constructor(context: PickleContext, scanFile: (policy: PicklePolicy, value: Value) => string | undefined) {
@@ -199,7 +201,10 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
   #judgeUnknown(module: string, name: string, global: GlobalValue): void {
     const path = `${module}.${name}`
     // Below protocol 4 a dot is part of the name in the C unpickler, and walked by some others.
-    const danger = dangerOf(module, name) ?? dangerOf(global.module ?? '', global.name ?? '')
+    const danger =
+      dangerOf(module, name) ??
+      dangerOf(global.module ?? '', global.name ?? '') ??
+      (name.includes('.') ? dangerOf(name, '') : undefined)
     if (danger !== undefined) {
       this.sight(UNSAFE_GLOBAL, `${path} is imported, which ${danger}`, global.offset, { evidence: path })
     } else if (name.includes('.')) {
@@ -271,8 +276,12 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
 
   /** Keys of `__dict__` and of slots. A second BUILD would call what the first put under `__setstate__`. */
   #judgeState(state: Value, offset: number, depth: number): void {
-    const object = this.machine.resolve(state, MAX_STATE_KEYS)
+    const object = this.machine.resolve(state, MAX_STATE_ITEMS - this.#stateItems)
     if (object?.kind !== 'container') return
+    this.#stateItems += object.items.length
+    if (this.#stateItems >= MAX_STATE_ITEMS) {
+      this.sight(OVER_BUDGET, 'the states of objects have more keys than are looked at', offset)
+    }
     if (object.type === 'tuple') {
       if (depth === 0) for (const part of object.items.slice(0, 2)) this.#judgeState(part, offset, 1)
       return

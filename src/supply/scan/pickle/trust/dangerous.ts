@@ -75,7 +75,7 @@ const NAMES: ReadonlyMap<string, string> = new Map(
 
 /** Why a global is known to be dangerous, or undefined. `name` may be dotted. */
 export function dangerOf(module: string, name: string): string | undefined {
-  const path = `${module}.${name}`
+  const path = name === '' ? module : `${module}.${name}`
   for (let end = path.length; end > 0; end = path.lastIndexOf('.', end - 1)) {
     const prefix = path.slice(0, end)
     const reason = NAMES.get(prefix) ?? PACKAGES.get(prefix)
