@@ -1,5 +1,4 @@
 import type { ByteSource } from '../bytes/index.ts'
-import { Cursor } from '../bytes/index.ts'
 import { CENTRAL_SIGNATURE, FLAG_UTF8, LOCAL_SIGNATURE } from './zip.ts'
 
 /** The fields that a local header and a central directory entry have in common, after their zip64 extra field. */
@@ -28,72 +27,79 @@ const MAX32 = 0xffff_ffff
 const ZIP64_EXTRA = 0x0001
 const UNICODE_PATH_EXTRA = 0x7075
 
+const LOCAL_BYTES = 30
+const CENTRAL_BYTES = 46
+
 /** APPNOTE 4.3.7; undefined where no local header stands. */
 export function readLocalHeader(source: ByteSource, offset: number): Header | undefined {
-  if (offset < 0 || offset + 30 > source.size) return undefined
-  const cursor = new Cursor(source, offset)
-  if (cursor.u32() !== LOCAL_SIGNATURE) return undefined
-  cursor.skip(2)
-  const flags = cursor.u16()
-  const method = cursor.u16()
-  cursor.skip(4)
-  const crc32 = cursor.u32()
-  const compressedSize = cursor.u32()
-  const size = cursor.u32()
-  const nameLength = cursor.u16()
-  const extraLength = cursor.u16()
-  const nameBytes = cursor.bytes(nameLength)
-  const extra = readExtra(cursor.bytes(extraLength), [size, compressedSize])
-  return {
-    offset,
-    name: decodeName(nameBytes, flags),
-    unicodeName: extra.unicodeName,
-    flags,
-    method,
-    crc32,
-    compressedSize: extra.wide[1] ?? compressedSize,
-    size: extra.wide[0] ?? size,
-    end: cursor.position,
-  }
+  const fixed = readFixed(source, offset, LOCAL_BYTES, LOCAL_SIGNATURE)
+  if (fixed === undefined) return undefined
+  return readCommon(source, offset, fixed, 6, LOCAL_BYTES, fixed.readUInt16LE(26), fixed.readUInt16LE(28), [])
 }
 
 /** APPNOTE 4.3.12; undefined where no entry stands. */
 export function readCentralEntry(source: ByteSource, offset: number): CentralEntry | undefined {
-  if (offset < 0 || offset + 46 > source.size) return undefined
-  const cursor = new Cursor(source, offset)
-  if (cursor.u32() !== CENTRAL_SIGNATURE) return undefined
-  const madeBy = cursor.u16()
-  cursor.skip(2)
-  const flags = cursor.u16()
-  const method = cursor.u16()
-  cursor.skip(4)
-  const crc32 = cursor.u32()
-  const compressedSize = cursor.u32()
-  const size = cursor.u32()
-  const nameLength = cursor.u16()
-  const extraLength = cursor.u16()
-  const commentLength = cursor.u16()
-  const disk = cursor.u16()
-  cursor.skip(2)
-  const externalAttributes = cursor.u32()
-  const localOffset = cursor.u32()
-  const nameBytes = cursor.bytes(nameLength)
-  const extra = readExtra(cursor.bytes(extraLength), [size, compressedSize, localOffset])
-  cursor.skip(commentLength)
+  const fixed = readFixed(source, offset, CENTRAL_BYTES, CENTRAL_SIGNATURE)
+  if (fixed === undefined) return undefined
+  const localOffset = fixed.readUInt32LE(42)
+  const common = readCommon(
+    source,
+    offset,
+    fixed,
+    8,
+    CENTRAL_BYTES,
+    fixed.readUInt16LE(28),
+    fixed.readUInt16LE(30),
+    [localOffset],
+  )
+  return {
+    ...common,
+    localOffset: common.wideOffset ?? localOffset,
+    disk: fixed.readUInt16LE(34),
+    externalAttributes: fixed.readUInt32LE(38),
+    madeBy: fixed.readUInt16LE(4),
+    end: Math.min(source.size, common.end + fixed.readUInt16LE(32)),
+  }
+}
+
+function readFixed(
+  source: ByteSource,
+  offset: number,
+  length: number,
+  signature: number,
+): Buffer | undefined {
+  if (offset < 0 || offset + length > source.size) return undefined
+  const bytes = Buffer.from(source.read(offset, length))
+  return bytes.length === length && bytes.readUInt32LE(0) === signature ? bytes : undefined
+}
+
+/** Both headers hold flags, method, time, checksum and sizes in this order, then, later, name and extra field. */
+function readCommon(
+  source: ByteSource,
+  offset: number,
+  fixed: Buffer,
+  at: number,
+  fixedBytes: number,
+  nameLength: number,
+  extraLength: number,
+  more: readonly number[],
+): Header & { readonly wideOffset: number | undefined } {
+  const flags = fixed.readUInt16LE(at)
+  const compressedSize = fixed.readUInt32LE(at + 12)
+  const size = fixed.readUInt32LE(at + 16)
+  const tail = Buffer.from(source.read(offset + fixedBytes, nameLength + extraLength))
+  const extra = readExtra(tail.subarray(nameLength), [size, compressedSize, ...more])
   return {
     offset,
-    name: decodeName(nameBytes, flags),
+    name: decodeName(tail.subarray(0, nameLength), flags),
     unicodeName: extra.unicodeName,
     flags,
-    method,
-    crc32,
+    method: fixed.readUInt16LE(at + 2),
+    crc32: fixed.readUInt32LE(at + 8),
     compressedSize: extra.wide[1] ?? compressedSize,
     size: extra.wide[0] ?? size,
-    localOffset: extra.wide[2] ?? localOffset,
-    disk,
-    externalAttributes,
-    madeBy,
-    end: cursor.position,
+    end: Math.min(source.size, offset + fixedBytes + nameLength + extraLength),
+    wideOffset: extra.wide[2],
   }
 }
 

@@ -1,9 +1,18 @@
 import { type ByteSource, readAll } from '../../../formats/index.ts'
 import { type Blob, baseName, extensionOf } from '../engine/blob.ts'
+import { once } from '../engine/once.ts'
 import type { CheckContext } from './check.ts'
 import { scriptLine } from './formats.ts'
 import { checkAssignedSecrets, checkSecrets, checkText, isEnvironmentFile } from './indicators.ts'
 import { checkYamlTags } from './yaml-tags.ts'
+
+// Loaded when needed: a worker that only sees weights stays small.
+const config = once(() => import('./config.ts'))
+const python = once(() => import('./python.ts'))
+const savedModel = once(() => import('./savedmodel.ts'))
+const template = once(() => import('./template.ts'))
+const xml = once(() => import('./xml.ts'))
+const yaml = once(() => import('./yaml.ts'))
 
 const SAMPLE_BYTES = 64 * 1024
 
@@ -47,8 +56,7 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
     /python/.test(shebang ?? '') ||
     (extension === '' && /^\s*(?:import|from|def|class|@|exec|eval|#)/.test(text))
   ) {
-    // Loaded when needed, as everything below: a worker that only sees weights stays small.
-    const { checkPython, isPythonSource } = await import('./python.ts')
+    const { checkPython, isPythonSource } = await python()
     const isPython = extension !== '' || isPythonSource(text)
     // TorchScript is written as Python and is not Python.
     if (isPython && blob.profile !== 'torchscript') checkPython(blob, text, context)
@@ -65,7 +73,7 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
     return
   }
   if (/^[{[]/.test(begin) && extension !== 'jsonl' && !/^\{[{%#]/.test(begin)) {
-    const { checkJson, checkSkops } = await import('./config.ts')
+    const { checkJson, checkSkops } = await config()
     if (baseName(blob.name) === 'schema.json' && text.includes('"__loader__"'))
       checkSkops(blob, text, context)
     else if (checkJson(blob, text, context)) return
@@ -73,26 +81,26 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
       context.examination.report('content.unread', blob, { message: 'the file is named JSON and is not' })
   }
   if (/^<(?:\?xml|!DOCTYPE|net\b|PMML\b|!--)/i.test(begin) && !/^<!DOCTYPE html/i.test(begin)) {
-    const { checkXml } = await import('./xml.ts')
+    const { checkXml } = await xml()
     checkXml(blob, text, context)
     return
   }
   if (extension === 'yaml' || extension === 'yml') {
-    const { checkYaml } = await import('./yaml.ts')
+    const { checkYaml } = await yaml()
     checkYaml(blob, text, context)
     return
   }
   checkYamlTags(blob, text, context)
   if (extension === 'pbtxt' || /\bnode\s*\{[\s\S]{0,2000}\bop\s*:/.test(text.slice(0, 100_000))) {
-    const { checkSavedModelText } = await import('./savedmodel.ts')
+    const { checkSavedModelText } = await savedModel()
     checkSavedModelText(blob, text, context)
   }
   if (/^tree\s*\nversion=/.test(begin)) {
-    const { checkLightGbm } = await import('./config.ts')
+    const { checkLightGbm } = await config()
     checkLightGbm(blob, text, context)
   }
   if (TEMPLATES.has(extension) || (/\{[{%]/.test(text) && !/^(?:md|rst|html?|tex)$/.test(extension))) {
-    const { checkTemplate } = await import('./template.ts')
+    const { checkTemplate } = await template()
     checkTemplate(blob, text, 'file', context)
   }
 }

@@ -22,6 +22,12 @@ import {
 } from '../pickle/index.ts'
 import { type Blob, extensionOf, innerBlob } from './blob.ts'
 import type { Examination } from './examination.ts'
+import { once } from './once.ts'
+
+// Readers that few files need are loaded when one does: starting costs more than scanning.
+const keras = once(() => import('../checks/keras.ts'))
+const onnx = once(() => import('../onnx/index.ts'))
+const savedModel = once(() => import('../checks/savedmodel.ts'))
 
 /** Thrown by a reader's progress call when the time of the file is spent. */
 class OutOfTime extends Error {}
@@ -52,7 +58,7 @@ export async function examine(blob: Blob, examination: Examination): Promise<voi
 }
 
 const IMAGE = /^(?:89504e470d0a1a0a|ffd8ff|47494638|52494646........57454250|25504446)/
-const HEAD_BYTES = 4096
+const HEAD_BYTES = 512
 
 /** Tries every format on one blob. A blob is everything that some loader would take it for. */
 class Typing {
@@ -181,8 +187,7 @@ class Typing {
   async #structured(head: Buffer): Promise<void> {
     if (findHdf5(this.#source) >= 0) {
       this.#formats.push('hdf5')
-      // Readers that few files need are loaded when one does: starting costs more than scanning.
-      const { checkHdf5 } = await import('../checks/keras.ts')
+      const { checkHdf5 } = await keras()
       checkHdf5(this.#blob, this.#source, this.#context)
     }
     if (checkGguf(this.#blob, this.#source, this.#context)) this.#formats.push('gguf')
@@ -235,14 +240,16 @@ class Typing {
     const extension = extensionOf(this.#blob.name)
     const isNamed =
       extension === 'onnx' || extension === 'pb' || extension === 'mlmodel' || extension === 'ort'
-    const isPlausible = this.#formats.length === 0 && [0x08, 0x0a, 0x12].includes(head[0] ?? 0)
+    // Storages of PyTorch are raw numbers to their loader, and there are thousands of them.
+    const isStorage = this.#blob.depth > 0 && /(?:^|\/)data\/\d+$/.test(this.#blob.name)
+    const isPlausible = this.#formats.length === 0 && !isStorage && [0x08, 0x0a, 0x12].includes(head[0] ?? 0)
     if (!isNamed && !isPlausible) return
     const bytes = readAll(this.#source, MAX_PROTOBUF_BYTES)
     if (bytes === undefined) {
       if (isNamed) this.#report('content.unread', `the model is larger than ${MAX_PROTOBUF_BYTES} bytes`)
       return
     }
-    const { ONNX_READER } = await import('../onnx/index.ts')
+    const { ONNX_READER } = await onnx()
     if (ONNX_READER.recognises(bytes)) {
       this.#formats.push('onnx')
       for (const finding of ONNX_READER.check(bytes, this.#context.examination.path)) {
@@ -252,7 +259,7 @@ class Typing {
       }
       return
     }
-    const { checkCoreMl, checkSavedModel } = await import('../checks/savedmodel.ts')
+    const { checkCoreMl, checkSavedModel } = await savedModel()
     if (extension !== 'mlmodel' && checkSavedModel(this.#blob, bytes, extension === 'pb', this.#context)) {
       this.#formats.push('savedmodel')
     } else if (checkCoreMl(this.#blob, bytes, extension === 'mlmodel', this.#context)) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { isSha256, type Sha256 } from '../../../core/index.ts'
-import { type ByteSource, fileSource } from '../../../formats/index.ts'
+import { type ByteSource, fileSource, memorySource } from '../../../formats/index.ts'
 import { type FileReport, verdictOf } from '../report.ts'
 import { isUnreadRule } from '../rules.ts'
 import { fileBlob } from './blob.ts'
@@ -9,7 +9,7 @@ import { Examination, type ExaminationOptions } from './examination.ts'
 import { examine } from './examine.ts'
 import { type ExaminedFile, reasonOf, scanFinding, unreadable } from './unreadable.ts'
 
-const CHUNK_BYTES = 1024 * 1024
+const CHUNK_BYTES = 512 * 1024
 
 export interface ScanFileOptions extends ExaminationOptions {
   /** Bytes hashed so far of the file being scanned. */
@@ -52,10 +52,15 @@ export async function scanDescriptor(
   displayPath: string,
   options: ScanFileOptions,
 ): Promise<ExaminedFile> {
-  const sha256 = hash(descriptor, options)
+  const { sha256, whole } = hash(descriptor, options)
   const known = options.known?.(sha256, displayPath)
   if (known !== undefined) return { ...known, path: displayPath, imports: [] }
-  const report = await scanSource(fileSource(descriptor, before.size), displayPath, sha256, options)
+  const report = await scanSource(
+    whole === undefined ? fileSource(descriptor, before.size) : memorySource(whole),
+    displayPath,
+    sha256,
+    options,
+  )
   const after = fstatSync(descriptor)
   if (after.size === before.size && after.mtimeMs === before.mtimeMs) return report
   const changed = scanFinding('scan.changed', 'the file changed while it was read', displayPath)
@@ -83,9 +88,14 @@ export async function scanSource(
   }
 }
 
+/** Of one worker: a file that fits is read once, hashed and examined where it lies. */
 let buffer: Buffer | undefined
 
-function hash(descriptor: number, options: ScanFileOptions): Sha256 {
+/** Hashes the whole file. Gives its bytes too where they are few; they are valid until the next file. */
+function hash(
+  descriptor: number,
+  options: ScanFileOptions,
+): { sha256: Sha256; whole: Uint8Array | undefined } {
   buffer ??= Buffer.allocUnsafeSlow(CHUNK_BYTES)
   const digest = createHash('sha256')
   let position = 0
@@ -95,10 +105,12 @@ function hash(descriptor: number, options: ScanFileOptions): Sha256 {
     digest.update(count === CHUNK_BYTES ? buffer : buffer.subarray(0, count))
     position += count
     options.onBytes?.(position)
+    // A short read of a regular file is its end.
+    if (count < CHUNK_BYTES && position === count) break
   }
-  const text = digest.digest('hex')
-  if (!isSha256(text)) throw new TypeError('a digest is not a digest')
-  return text
+  const sha256 = digest.digest('hex')
+  if (!isSha256(sha256)) throw new TypeError('a digest is not a digest')
+  return { sha256, whole: position < CHUNK_BYTES ? buffer.subarray(0, position) : undefined }
 }
 
 function kindOf(stats: Stats): string {

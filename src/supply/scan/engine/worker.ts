@@ -25,6 +25,8 @@ if (parentPort !== null && isWorkerInput(input)) {
     },
     known: (sha256: string, name: string) => known.get(cacheKey(sha256, name)),
   }
+  // Readers break off by throwing, often; nobody reads those stacks.
+  if (process.env['SALLYPORT_DEBUG'] !== '1') Error.stackTraceLimit = 0
   let queue: Promise<void> = Promise.resolve()
   port.on('message', (jobs: readonly Job[]) => {
     queue = queue.then(async () => {
