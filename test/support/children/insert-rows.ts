@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { once } from 'node:events'
 import { type Migration, openDatabase } from '../../../src/storage/index.ts'
 
 /**
@@ -35,11 +35,11 @@ if (import.meta.main && url !== undefined) {
         .insertInto('rows')
         .values({ number, text: 'x'.repeat(200) })
         .execute()
-      writeSync(1, `${number}\n`)
+      if (!process.stdout.write(`${number}\n`)) await once(process.stdout, 'drain')
     }
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : thrown
-    writeSync(1, `${code}\n`)
+    process.stdout.write(`${code}\n`)
     await database.close()
   }
 }
