@@ -95,6 +95,22 @@ describe('after a crash', () => {
     }
   })
 
+  test('a log in whose last acknowledged commit a byte was changed is refused', async () => {
+    const whole = await crashed({ acknowledged: true })
+    for (const [file, needle] of [
+      ['entries', '"number":6'],
+      ['side', 'tenant 6'],
+    ] as const) {
+      const directory = await copyOf(whole)
+      const bytes = await readFile(join(directory, file))
+      const at = bytes.indexOf(needle)
+      expect(at).toBeGreaterThan(0)
+      bytes[at + 1] = (bytes[at + 1] ?? 0) ^ 1
+      await writeFile(join(directory, file), bytes)
+      await expectRefused(directory, coded('audit.log-corrupt', file))
+    }
+  })
+
   test('damage with another commit after it is refused, however stale the head is', async () => {
     const directory = await temporaryDirectory()
     const log = await openLog(directory)
@@ -203,6 +219,15 @@ describe('a log', () => {
     const directory = await copyOf(whole)
     const { acknowledged } = parseHead(await readFile(join(directory, 'head')))
     await truncate(join(directory, 'entries'), acknowledged.entriesBytes - 500)
+    await expectRefused(directory, coded('audit.log-corrupt', 'entries'))
+  })
+
+  test('that was closed and then changed in one of its last entries is refused', async () => {
+    const directory = await copyOf(whole)
+    const entries = await readFile(join(directory, 'entries'))
+    const at = entries.lastIndexOf('"number":500')
+    entries[at + 9] = 0x36
+    await writeFile(join(directory, 'entries'), entries)
     await expectRefused(directory, coded('audit.log-corrupt', 'entries'))
   })
 

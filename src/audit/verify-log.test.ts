@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -126,6 +127,22 @@ describe('the verification of a log', () => {
       await writeFile(join(directory, HEAD_FILE), formatHead(wrong))
       await expect(verifyLog(directory, SIGNER.vkey)).rejects.toThrow(corrupt(HEAD_FILE))
     }
+  })
+
+  test('finds a kept value that was replaced, its checksum being right', async () => {
+    const directory = await copyOf(whole)
+    const side = await readFile(join(directory, SIDE_FILE))
+    const length = side.readUInt32BE(0)
+    const second = side.subarray(length, length + side.readUInt32BE(length))
+    // The first two records were erased; the third is whole.
+    const third = side.subarray(length + second.length)
+    const record = third.subarray(0, third.readUInt32BE(0))
+    const at = record.indexOf('tenant 2')
+    expect(at).toBeGreaterThan(0)
+    record.write('tenant 3', at)
+    record.writeUInt32BE(crc32(record.subarray(0, -4)), record.length - 4)
+    await writeFile(join(directory, SIDE_FILE), side)
+    await expect(verifyLog(directory, SIGNER.vkey)).rejects.toThrow(corrupt(SIDE_FILE))
   })
 
   test('finds an erasure that the log does not tell of', async () => {
