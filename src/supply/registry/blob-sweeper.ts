@@ -40,7 +40,7 @@ export class BlobSweeper {
    */
   async sweep(offered: Iterable<Sha256> = []): Promise<number> {
     for (const blob of offered) this.#candidates.add(blob)
-    await this.#sweeping
+    await this.#idle()
     if (this.#pushes > 0 || this.#candidates.size === 0) return 0
     const sweep = this.#delete()
     this.#sweeping = sweep.then(
