@@ -63,6 +63,8 @@ export interface PickleVisitor {
     items: readonly Value[],
     offset: number,
   ): void
+  /** Every opcode, before it is carried out; for disassemblies. */
+  onOpcode?(offset: number): void
   /** A long constant: where its payload stands and its first byte. Lines and splices are not told. */
   onConstant?(offset: Value, start: number, length: number, firstByte: number): void
   onPersistent?(persistent: PersistentValue): void
@@ -169,6 +171,7 @@ export class PickleMachine {
   #hasOverlongFrame = false
   #hasStraddle = false
   readonly #isFramed: boolean
+  readonly #isTraced: boolean
   /** Parts of the present opcode before bytes that were lost, and opcodes put together from such parts. */
   #parts: Buffer[] = []
   #partStart = 0
@@ -183,6 +186,7 @@ export class PickleMachine {
     this.source = source
     this.extensions = options.extensions ?? new Map()
     this.#visitor = visitor
+    this.#isTraced = visitor.onOpcode !== undefined
     this.#isFramed = options.view === 'framed'
     this.#options = options
     this.#maxValues = options.maxValues ?? DEFAULT_MAX_VALUES
@@ -210,10 +214,12 @@ export class PickleMachine {
         const opcode = this.#window[this.#at++] ?? 0
         if (this.#isFramed) this.#partStart = opcodeOffset
         if (opcode === 0x2e) {
+          if (this.#isTraced) this.#visitor.onOpcode?.(opcodeOffset)
           this.#opcodes++
           return this.#ended(undefined, opcodeOffset, this.#pop())
         }
         this.#opcodeOffset = opcodeOffset
+        if (this.#isTraced) this.#visitor.onOpcode?.(opcodeOffset)
         this.#step(opcode, opcodeOffset)
         this.#opcodes++
         if (opcodeOffset < this.#frameEnd && this.#base + this.#at > this.#frameEnd) this.#hasStraddle = true

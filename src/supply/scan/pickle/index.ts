@@ -1,4 +1,5 @@
 export type { NestedBytes, PickleContext, PickleScan, PickleSighting } from './context.ts'
+export { explainPickle, type PickleExplanation } from './explain.ts'
 export { PICKLE_RULES } from './rules.ts'
 export { scanNumpy } from './scan-numpy.ts'
 export { looksLikePickle, scanPickle } from './scan-pickle.ts'

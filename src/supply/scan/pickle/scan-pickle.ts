@@ -47,6 +47,17 @@ export function scanPickle(source: ByteSource, context: PickleContext): PickleSc
   return new PickleFile(source, context, 0).scan()
 }
 
+/** What a second look at the same pickles wants to be told. */
+export interface PickleTrace {
+  onOpcode(offset: number): void
+  onCall(machine: PickleMachine, call: Value): void
+}
+
+/** Carries out the pickles of a source once more, for whoever explains them. */
+export function tracePickle(source: ByteSource, context: PickleContext, trace: PickleTrace): void {
+  new PickleFile(source, context, 0, trace).scan()
+}
+
 /** Whether the first bytes could be a pickle's: enough to try, nothing more. */
 export function looksLikePickle(head: Uint8Array): boolean {
   const [first, second] = head
@@ -66,6 +77,7 @@ class PickleFile {
   readonly #source: ByteSource
   readonly #context: PickleContext
   readonly #depth: number
+  readonly #trace: PickleTrace | undefined
   readonly #policy: PicklePolicy
   readonly #extensions = new Map<number, readonly [string, string]>()
   readonly #nested: NestedBytes[] = []
@@ -74,7 +86,8 @@ class PickleFile {
   #nestedTries = 0
   #opcodesLeft: number
 
-  constructor(source: ByteSource, context: PickleContext, depth: number) {
+  constructor(source: ByteSource, context: PickleContext, depth: number, trace?: PickleTrace) {
+    this.#trace = trace
     this.#source = source
     this.#context = context
     this.#depth = depth
@@ -145,13 +158,18 @@ class PickleFile {
 
   #machine(start: number, view: 'contiguous' | 'framed', readsArrays: boolean): PickleMachine {
     const policy = this.#policy
+    const trace = this.#trace
     const visitor: PickleVisitor = {
       onGlobal: (global) => policy.onGlobal(global),
-      onCall: (call) => policy.onCall(call),
+      onCall: (call) => {
+        policy.onCall(call)
+        trace?.onCall(policy.machine, call)
+      },
       onBuild: (target, state, offset) => policy.onBuild(target, state, offset),
       onMutate: (target, method, items, offset) => policy.onMutate(target, method, items, offset),
       onPersistent: (persistent) => policy.onPersistent(persistent),
       onConstant: (value, at, length, first) => this.#lookInside(value, at, length, first),
+      ...(trace === undefined ? {} : { onOpcode: (offset) => trace.onOpcode(offset) }),
       ...(readsArrays ? { afterBuild: (target, at) => this.#readArray(machine, target, at) } : {}),
     }
     const machine = new PickleMachine(this.#source, visitor, {
