@@ -436,12 +436,30 @@ describe('bad input', () => {
     expect(answer.status).toBe(400)
   })
 
-  test('streamed without end is cut at the limit, and the client still reads why', async () => {
+  test('streamed without end is cut at the limit', async () => {
     const gateway = await open({ limits: { maxBodyBytes: 1000 } })
     const head = `POST ${INFER} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ntransfer-encoding: chunked\r\n\r\n`
     const answer = await sendRaw(gateway, `${head}${`400\r\n${'x'.repeat(1024)}\r\n`.repeat(3)}`)
     expect(answer).toContain('HTTP/1.1 413 ')
     expect(answer).toContain('connection: close')
+    expect(answer).toContain('larger than 1000 bytes')
+  })
+
+  test('that is too large is told so even to a client that reads only when it has sent it all', async () => {
+    const gateway = await open({ limits: { maxBodyBytes: 1000 } })
+    const size = 8 * 1024 * 1024
+    const head = `POST ${INFER} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ncontent-length: ${size}\r\n\r\n`
+    const answer = await new Promise<string>((resolve, reject) => {
+      let received = ''
+      const socket = connect(gateway.port, '127.0.0.1').pause().setEncoding('latin1')
+      socket.write(head)
+      socket.write(Buffer.alloc(size), () => socket.resume())
+      socket.on('data', (text) => {
+        received += text
+      })
+      socket.on('close', () => resolve(received))
+      socket.on('error', reject)
+    })
     expect(answer).toContain('larger than 1000 bytes')
   })
 
@@ -690,6 +708,14 @@ describe('room', () => {
     expect(await sendRaw(gateway, `${head}80\r\n${'x'.repeat(128)}\r\n0\r\n\r\n`, '}')).toContain(
       'gateway.overloaded',
     )
+  })
+
+  test('for bodies is given back after each request', async () => {
+    const gateway = await open({ limits: { maxBufferedBytes: 1000 } })
+    for (let count = 0; count < 8; count++) {
+      expect((await send({ to: gateway, body: GOOD })).status).toBe(200)
+      expect((await send({ to: gateway, body: `"${'x'.repeat(500)}` })).status).toBe(400)
+    }
     expect(await gateway.metrics.render()).toContain('sallyport_buffered_bytes 0')
   })
 })
@@ -733,6 +759,13 @@ describe('closing', () => {
     })
     await expect(second.listen()).rejects.toMatchObject({ code: 'gateway.cannot-listen', kind: 'conflict' })
   })
+})
+
+test('a name that the client made up stands in no event', async () => {
+  const inputs = [{ name: 'made-up', datatype: 'FP32', shape: [1], data: ['x'] }]
+  const answer = await send({ body: { inputs } })
+  expect([answer.status, answer.json().input]).toEqual([400, 'made-up'])
+  expect(JSON.stringify((await entry(answer.event)).data)).not.toContain('made-up')
 })
 
 test('no feature, key or answer stands in an error, a log line, a metric or the clear part of an event', async () => {

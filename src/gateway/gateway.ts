@@ -43,7 +43,7 @@ const CLOSE_POLL_MS = 10
 /** The data plane's listener. Nothing is opened before `listen`. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { metrics, logger, clock, controls, evidence, version } = options
-  const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = limitsFrom(options.limits ?? {})
   const { maxBodyBytes } = limits
   const settlement = new Settlement({ evidence, metrics, logger, clock, maxBodyBytes })
   const servesMetrics = options.servesMetrics ?? false
@@ -64,6 +64,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       clearInterval(sweep)
     },
   }
+}
+
+function limitsFrom(given: Partial<GatewayLimits>): GatewayLimits {
+  const limits = { ...DEFAULT_LIMITS, ...given }
+  // Who allows large bodies and says nothing of all of them together means that one of them has room.
+  if (given.maxBufferedBytes !== undefined) return limits
+  return { ...limits, maxBufferedBytes: Math.max(limits.maxBufferedBytes, limits.maxBodyBytes) }
 }
 
 function createHttpServer(plane: DataPlane, settlement: Settlement, limits: GatewayLimits): Server {

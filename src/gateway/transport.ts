@@ -20,8 +20,8 @@ export function send(response: ServerResponse, answer: Answer, isClosing: boolea
 
 /**
  * Sends an answer to a request whose body is not wanted. A small announced body is left to node, which skips it and
- * keeps the connection. Of any other a bounded part is read and dropped before the connection is closed: closing with
- * unread bytes would reset it, and the client would see a broken connection instead of the reason.
+ * keeps the connection. Any other is read and dropped for a moment before the connection is closed: closing with unread
+ * bytes would reset it, and the client would see a broken connection instead of the reason.
  */
 export function sendEarly(call: Call, answer: Answer, isClosing: boolean, maxBodyBytes: number): void {
   const { request, response, head } = call
@@ -33,17 +33,13 @@ export function sendEarly(call: Call, answer: Answer, isClosing: boolean, maxBod
   if (response.destroyed || response.headersSent) return
   response.writeHead(answer.status, headersOf(answer, true))
   response.write(answer.body)
-  let dropped = 0
   const finish = () => {
     clearTimeout(timer)
     response.end()
   }
   const timer = setTimeout(finish, LINGER_MS)
   request.removeAllListeners('data')
-  request.on('data', (chunk: Buffer) => {
-    dropped += chunk.length
-    if (dropped > maxBodyBytes) finish()
-  })
+  request.resume()
   request.on('end', finish)
   response.on('close', finish)
 }
