@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type Pack, pack } from 'tar-stream'
+import type { Pack } from 'tar-stream'
 import { bytesOf } from './bytes-of.ts'
 import { readDirectory } from './read-directory.ts'
 
@@ -15,6 +15,7 @@ export function packDirectory(directory: string): Readable {
 }
 
 async function* archiveOf(directory: string): AsyncGenerator<Uint8Array> {
+  const { pack } = await import('tar-stream')
   const archive = pack()
   const filling = fill(archive, directory).catch((failure: unknown) => {
     archive.destroy(failure instanceof Error ? failure : new Error('packing failed', { cause: failure }))

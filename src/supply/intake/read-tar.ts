@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { extract, type Header } from 'tar-stream'
+import type { Header } from 'tar-stream'
 import { SallyportError, toSallyportError } from '../../core/index.ts'
 import { bytesOf } from './bytes-of.ts'
 import { DEFAULT_INTAKE_BUDGET, type IncomingFile, type IntakeBudget } from './incoming-file.ts'
@@ -20,6 +20,7 @@ export async function* readTar(
   archive: AsyncIterable<Uint8Array>,
   budget: IntakeBudget = DEFAULT_INTAKE_BUDGET,
 ): AsyncGenerator<IncomingFile> {
+  const { extract } = await import('tar-stream')
   const reader = extract()
   let sourceFailure: unknown
   const copying = pipeline(async function* () {

@@ -1,12 +1,15 @@
 import { type ModelSchema, SallyportError, type TensorSchema } from '../../core/index.ts'
-import { datatypeOf, type OnnxGraph, type OnnxValue } from '../../formats/index.ts'
+import { datatypeOf, type OnnxValue, readOnnx } from '../../formats/index.ts'
 
 /**
  * Holds the declared inputs and outputs against what the ONNX file itself declares: the same names, element types and
- * ranks; a fixed dimension is the same, a free one may be declared free or narrowed to a number.
+ * ranks; a fixed dimension is the same, a free one may be declared free or narrowed to a number. A file without a graph declares nothing; that it is no model is for the scanner to say.
+ * @param modelFile the bytes of the ONNX file.
  * @throws SallyportError `supply.declaration-mismatch` (invalid), which names every tensor that differs.
  */
-export function requireDeclaredInterface(declared: ModelSchema, graph: OnnxGraph): void {
+export function requireDeclaredInterface(declared: ModelSchema, modelFile: Uint8Array): void {
+  const { graph } = readOnnx(modelFile).model
+  if (graph === undefined) return
   // Before IR version 4 weights with defaults had to stand among the inputs too; they are not asked of the caller.
   const defaults = new Set([
     ...graph.initializers.map((tensor) => tensor.name),

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Migration } from '../../storage/index.ts'
 
 /** The files of an artifact: its canonical manifest, whose SHA-256 is the id. */
@@ -70,7 +69,7 @@ export const supplyMigrations: readonly Migration[] = [
       await schema
         .createTable('versions')
         .addColumn('model', 'text', (column) => column.notNull())
-        .addColumn('number', 'integer', (column) => column.notNull().check(sql`number > 0`))
+        .addColumn('number', 'integer', (column) => column.notNull())
         .addColumn('artifact_id', 'text', (column) => column.notNull().references('artifacts.id'))
         .addColumn('bundle', 'text', (column) => column.notNull().references('signatures.bundle'))
         .addColumn('declaration', 'text', (column) => column.notNull())
@@ -84,9 +83,7 @@ export const supplyMigrations: readonly Migration[] = [
         .addColumn('model', 'text', (column) => column.notNull())
         .addColumn('number', 'integer', (column) => column.notNull())
         .addColumn('sequence', 'integer', (column) => column.notNull())
-        .addColumn('status', 'text', (column) =>
-          column.notNull().check(sql`status in ('admitted', 'revoked')`),
-        )
+        .addColumn('status', 'text', (column) => column.notNull())
         .addColumn('changed_at', 'integer', (column) => column.notNull())
         .addColumn('actor', 'text', (column) => column.notNull())
         .addColumn('reason', 'text')

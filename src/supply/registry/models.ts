@@ -13,14 +13,12 @@ import {
   toSallyportError,
   type VersionName,
 } from '../../core/index.ts'
-import { readOnnx } from '../../formats/index.ts'
 import type { BlobStore, Database } from '../../storage/index.ts'
 import { type AdmissionPolicy, admit, LOCAL_KEY } from '../admission/index.ts'
 import { DEFAULT_INTAKE_BUDGET, type IncomingFile, type IntakeBudget, takeIn } from '../intake/index.ts'
 import { type ScanReport, scanArtifact } from '../scan/index.ts'
 import { signArtifact, type TrustedKey, trustKey, verifyBundle } from '../sign/index.ts'
 import { BlobSweeper } from './blob-sweeper.ts'
-import { requireDeclaredInterface } from './declared-interface.ts'
 import { type Check, inspect } from './inspection.ts'
 import type { SupplyTables } from './migrations.ts'
 import { type ModelPackage, modelFileOf, type ReadFile, readModelPackage } from './model-package.ts'
@@ -442,9 +440,9 @@ async function requireInterface(
   report: ScanReport,
 ): Promise<void> {
   if (formatOf(report) !== 'onnx') return
-  const { model } = readOnnx(await read(modelFileOf(manifest)))
-  if (model.graph === undefined) return
-  requireDeclaredInterface(declaration, model.graph)
+  // Loaded here: a server that only opens versions does without the readers of formats.
+  const { requireDeclaredInterface } = await import('./declared-interface.ts')
+  requireDeclaredInterface(declaration, await read(modelFileOf(manifest)))
 }
 
 function formatOf(report: ScanReport): string {
