@@ -30,7 +30,7 @@ const RULE_OF: Readonly<Record<string, string>> = {
   backslash: 'archive.path-escape',
   'symbolic-link': 'archive.link',
   'too-many-members': 'archive.too-many-members',
-  'too-many-end-records': 'zip.several-end-records',
+  'too-many-end-records': 'archive.unread',
   'no-local-header': 'zip.unread',
 }
 

@@ -146,7 +146,9 @@ class Typing {
   async #compressed(head: Buffer): Promise<void> {
     const codec = detectCodec(head)
     if (codec === undefined) return
-    const isGuess = codec === 'zlib' || codec === 'lzma'
+    // A constant of a pickle may begin like a stream by chance; no loader was told that it is one.
+    const isConstant = /^constant@\d+$/.test(this.#blob.name)
+    const isGuess = codec === 'zlib' || codec === 'lzma' || isConstant
     const name = this.#blob.name.replace(/\.(?:gz|gzip|z|bz2|xz|lzma|lz4|zst|zstd|tgz)$/i, '') || 'contents'
     let isReal = false
     const end = await this.#context.examination.expand(
@@ -154,7 +156,9 @@ class Typing {
       this.#source,
       codec,
       async (expanded, state) => {
-        isReal = expanded.size > 0 && (!isGuess || state.problem === undefined || expanded.size > 64)
+        isReal =
+          expanded.size > 0 &&
+          (!isGuess || state.problem === undefined || (expanded.size > 64 && !isConstant))
         if (!isReal) return
         this.#formats.push('compressed')
         // Loaders look through compression by content, so what is inside is still the file.
@@ -205,6 +209,8 @@ class Typing {
     }
     const isClaimed = this.#blob.isClaimedPickle || PICKLE_NAMES.has(extensionOf(this.#blob.name))
     const isNeeded = (isClaimed && this.#formats.length === 0) || this.#blob.isClaimedPickle
+    // `PK` reads as a persistent id of nonsense, which every loader of pickles refuses before anything else.
+    if (!this.#blob.isClaimedPickle && head[0] === 0x50 && this.#formats.includes('zip')) return
     if (!isNeeded && !looksLikePickle(head)) return
     const scan = scanPickle(this.#source, this.#pickleContext(isNeeded))
     if (scan.isPickle) this.#formats.push('pickle')

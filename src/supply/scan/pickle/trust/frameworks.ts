@@ -135,6 +135,40 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
     },
   },
   {
+    uses: INSTANCE,
+    args: 'any',
+    names: {
+      'sklearn.externals.joblib.numpy_pickle': 'NumpyArrayWrapper NDArrayWrapper ZNDArrayWrapper',
+      'torch.nn.utils.weight_norm': 'WeightNorm',
+      'torch.nn.utils.spectral_norm':
+        'SpectralNorm SpectralNormLoadStateDictPreHook SpectralNormStateDictHook',
+      'torch.nn.utils.parametrizations': '_SpectralNorm _WeightNorm _Orthogonal',
+      'torch.nn.utils.parametrize': 'ParametrizationList',
+      'torch.utils.hooks': 'RemovableHandle BackwardHook',
+      'torch.distributed.fsdp.api':
+        'FullStateDictConfig ShardedStateDictConfig LocalStateDictConfig MixedPrecision CPUOffload ' +
+        'FullOptimStateDictConfig ShardedOptimStateDictConfig',
+      tokenizers: 'Tokenizer AddedToken Encoding',
+      'tokenizers.models': 'Model BPE WordPiece Unigram WordLevel',
+      'tokenizers.normalizers':
+        'Normalizer Sequence BertNormalizer NFC NFD NFKC NFKD Lowercase Strip StripAccents Replace Prepend Precompiled',
+      'tokenizers.pre_tokenizers':
+        'PreTokenizer Sequence ByteLevel BertPreTokenizer Whitespace WhitespaceSplit Metaspace Digits Punctuation Split',
+      'tokenizers.processors':
+        'PostProcessor BertProcessing RobertaProcessing TemplateProcessing ByteLevel Sequence',
+      'tokenizers.decoders': 'Decoder ByteLevel WordPiece Metaspace BPEDecoder Sequence Replace Fuse Strip',
+    },
+  },
+  {
+    uses: INSTANCE | CALL,
+    args: 'any',
+    names: {
+      'torch.distributed.fsdp.api': 'ShardingStrategy BackwardPrefetch StateDictType',
+      'torch.nn.attention.bias': 'CausalVariant',
+      'torch._C': 'Generator',
+    },
+  },
+  {
     uses: REFERENCE | INSTANCE,
     args: 'any',
     names: {
