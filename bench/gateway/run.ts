@@ -147,23 +147,18 @@ async function soak(target: Target, seconds: number) {
   }
 }
 
+await using cleanup = new AsyncDisposableStack()
 const floorProcess = startOn(SERVER_CORE, process.execPath, [here('floor.ts')])
-const target = await startTarget(values.command)
-try {
-  const floorPort = Number(await readLine(floorProcess, /^(\d+)$/m))
-  const floor: Server = { pid: floorProcess.pid ?? 0, port: floorPort, request: onTheWire('/', {}) }
-  const comparison = rounds > 0 ? await compare(floor, target) : undefined
-  if (comparison !== undefined) {
-    for (const [name, { median, least, most }] of Object.entries(comparison)) {
-      console.log(
-        `${name.padEnd(20)} ${median.toFixed(3).padStart(10)}   (${least.toFixed(3)} to ${most.toFixed(3)})`,
-      )
-    }
-  }
-  const soaked = Number(values.soak) > 0 ? await soak(target, Number(values.soak)) : undefined
-  if (soaked !== undefined) console.table(soaked)
-  console.log(JSON.stringify({ isPinned: canPin, rounds, connections, ...comparison, soak: soaked }))
-} finally {
-  await target.stop()
-  await stop(floorProcess)
+cleanup.defer(() => stop(floorProcess))
+const target = await startTarget(values.command, cleanup)
+const floorPort = Number(await readLine(floorProcess, /^(\d+)$/m))
+const floor: Server = { pid: floorProcess.pid ?? 0, port: floorPort, request: onTheWire('/', {}) }
+const comparison = rounds > 0 ? await compare(floor, target) : undefined
+for (const [name, { median, least, most }] of Object.entries(comparison ?? {})) {
+  console.log(
+    `${name.padEnd(20)} ${median.toFixed(3).padStart(10)}   (${least.toFixed(3)} to ${most.toFixed(3)})`,
+  )
 }
+const soaked = Number(values.soak) > 0 ? await soak(target, Number(values.soak)) : undefined
+if (soaked !== undefined) console.table(soaked)
+console.log(JSON.stringify({ isPinned: canPin, rounds, connections, ...comparison, soak: soaked }))

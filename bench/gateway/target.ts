@@ -18,7 +18,6 @@ export interface Target {
   readonly request: Buffer
   /** Entries of the transparency log. */
   logSize(): Promise<number>
-  stop(): Promise<void>
 }
 
 const KeySchema = z.object({ key: z.string() })
@@ -29,13 +28,16 @@ const PageSchema = z.object({ size: z.int() })
  * Makes a state folder with the example in it, as a user would, and serves it: the gateway's process on one core, its
  * worker on the other.
  * @param command the command line to measure: `bin/sallyport`, or another build of it
+ * @param cleanup gets what ends it and removes its state
  */
-export async function startTarget(command: string): Promise<Target> {
+export async function startTarget(command: string, cleanup: AsyncDisposableStack): Promise<Target> {
   const state = mkdtempSync(join(tmpdir(), 'sallyport-bench-gateway-'))
+  cleanup.defer(() => rmSync(state, { recursive: true, force: true }))
   const run = (...args: string[]) => outputOn(WORKER_CORE, command, [...args, '--json', '--state', state])
   const { model } = DemoSchema.parse(JSON.parse(await run('demo', '--once')))
   const { key } = KeySchema.parse(JSON.parse(await run('key', 'create', '--name', 'bench')))
   const child = startOn(GATEWAY_CORE, command, ['up', '--state', state, '--port', '0', '--admin-port', '0'])
+  cleanup.defer(() => stop(child))
   const port = Number(await readLine(child, /^ *gateway +http:\/\/[^:]+:(\d+)/m))
   const pid = child.pid ?? 0
   pinChildren(pid, WORKER_CORE)
@@ -46,10 +48,6 @@ export async function startTarget(command: string): Promise<Target> {
     logSize: async () => {
       const page = PageSchema.parse(JSON.parse(await run('audit', 'show', '--limit', '1')))
       return page.size
-    },
-    async stop() {
-      await stop(child)
-      rmSync(state, { recursive: true, force: true })
     },
   }
 }
