@@ -50,7 +50,7 @@ export interface LogStats {
 }
 
 // The mark of what is durable is moved on before the part behind it takes more than some milliseconds to check at a start.
-const MARK_ENTRIES = 4096
+const MARK_ENTRIES = 2048
 const MARK_COMMITS = 128
 const MARK_BYTES = 8 * 1024 * 1024
 

@@ -33,7 +33,7 @@ import { readFrame } from './frames.ts'
 import { parseLeaf } from './leaf.ts'
 import type { LogFiles } from './log-files.ts'
 import { LogReader } from './log-reader.ts'
-import { readSideRecord, sideRecordLength } from './side-record.ts'
+import { isSideRecordWhole, sideRecordLength } from './side-record.ts'
 import { TreeStore } from './tree-store.ts'
 
 export interface Recovered {
@@ -182,11 +182,9 @@ interface Scan {
   readonly frontier: MerkleFrontier
   /** Leaves of the commits after it, to the last whole one. */
   readonly leaves: ScannedLeaf[]
-  readonly erasures: Erasure[]
   committed: Position
   checkpoint: string
   checkpointAt: number
-  lastId: EventId | undefined
   /** Why the commit after that is not whole; undefined when nothing follows. */
   stop: SallyportError | undefined
 }
@@ -215,7 +213,6 @@ function scanTail(
   const scan: Scan = {
     frontier,
     leaves: [],
-    erasures: [],
     committed: {
       size: durable.size,
       entriesBytes: tail.entriesStart + first.end,
@@ -223,10 +220,9 @@ function scanTail(
     },
     checkpoint: first.note.toString('utf8'),
     checkpointAt: tail.entriesStart,
-    lastId: undefined,
     stop: undefined,
   }
-  const erased = erasedIn(tail.entries)
+  const erased = erasuresIn(tail.entries)
   let edge = frontier.clone()
   while (scan.committed.entriesBytes - tail.entriesStart < tail.entries.length) {
     try {
@@ -247,17 +243,18 @@ function scanCommit(
   edge: MerkleFrontier,
   verifier: NoteVerifier,
   origin: string,
-  erased: ReadonlySet<string>,
+  erased: readonly Erasure[],
 ): MerkleFrontier {
-  const events: { entriesOffset: number; bytes: Buffer }[] = []
+  const entries: { entriesOffset: number; bytes: Buffer; hash: HashText }[] = []
   let at = scan.committed.entriesBytes - tail.entriesStart
   for (;;) {
     const frame = readFrame(tail.entries, at)
     if (frame === undefined) throw corrupt('a commit is cut off', place(tail, at))
     if (frame.kind === 'entry') {
       const bytes = tail.entries.subarray(frame.start, frame.end)
-      edge.push(leafHash(bytes).toString('latin1'))
-      events.push({ entriesOffset: tail.entriesStart + at, bytes })
+      const hash = leafHash(bytes).toString('latin1')
+      edge.push(hash)
+      entries.push({ entriesOffset: tail.entriesStart + at, bytes, hash })
       at = frame.end
       continue
     }
@@ -265,20 +262,9 @@ function scanCommit(
     if (checkpoint.size !== edge.size || !checkpoint.root.equals(edge.root())) {
       throw corrupt('the entries do not give the signed root', place(tail, at))
     }
-    const sideOffsets = scanSide(tail, scan.committed, edge.size, frame.sideBytes, events, erased)
-    events.forEach(({ entriesOffset, bytes }, order) => {
-      const event = parseLeaf(bytes)
-      if (event === undefined) {
-        throw corrupt('an entry is not an event', { file: ENTRIES_FILE, offset: entriesOffset })
-      }
-      scan.lastId = event.id
-      const erasure = erasureOf(event)
-      if (erasure !== undefined) scan.erasures.push(erasure)
-      scan.leaves.push({
-        hash: leafHash(bytes).toString('latin1'),
-        entriesOffset,
-        sideOffset: sideOffsets[order] ?? frame.sideBytes,
-      })
+    const sideOffsets = scanSide(tail, scan.committed, edge.size, frame.sideBytes, entries, erased)
+    entries.forEach(({ entriesOffset, hash }, order) => {
+      scan.leaves.push({ hash, entriesOffset, sideOffset: sideOffsets[order] ?? frame.sideBytes })
     })
     scan.committed = {
       size: edge.size,
@@ -297,8 +283,8 @@ function scanSide(
   before: Position,
   size: number,
   end: number,
-  events: readonly { readonly bytes: Buffer }[],
-  erased: ReadonlySet<string>,
+  entries: readonly { readonly bytes: Buffer }[],
+  erased: readonly Erasure[],
 ): number[] {
   const limit = end - tail.sideStart
   let at = before.sideBytes - tail.sideStart
@@ -315,9 +301,7 @@ function scanSide(
     const length = sideRecordLength(side, at)
     // The index stands behind the length; a record of a later entry waits for its turn.
     if (length === undefined || at + length > limit || side.readUIntBE(at + 4, 6) !== index) continue
-    const bytes = events[index - before.size]?.bytes
-    const isWhole = readSideRecord(side, at) !== undefined
-    if (!isWhole && !(bytes !== undefined && erased.has(parseLeaf(bytes)?.id ?? ''))) {
+    if (!isSideRecordWhole(side, at, length) && !isErased(entries[index - before.size]?.bytes, erased)) {
       throw corrupt('a record is damaged', { file: SIDE_FILE, offset: tail.sideStart + at, index })
     }
     at += length
@@ -326,20 +310,25 @@ function scanSide(
   return offsets
 }
 
-/** Ids of the events that the tail says were erased: a crash may have left their records half overwritten. */
-function erasedIn(entries: Buffer): Set<string> {
-  const ids = new Set<string>()
-  let at = 0
+/** A crash may have left the record of an event half overwritten, if its erasure stands in the tail. */
+function isErased(entry: Buffer | undefined, erased: readonly Erasure[]): boolean {
+  const id = entry === undefined ? undefined : parseLeaf(entry)?.id
+  return erased.some(({ event }) => event === id)
+}
+
+/** The erasures that a piece of the entries file tells of. */
+function erasuresIn(entries: Buffer): Erasure[] {
+  const erasures: Erasure[] = []
+  let at = entries.includes(ERASED_TYPE) ? 0 : entries.length
   for (let frame = readFrame(entries, at); frame !== undefined; frame = readFrame(entries, at)) {
     at = frame.end
     if (frame.kind !== 'entry') continue
     const bytes = entries.subarray(frame.start, frame.end)
-    if (!bytes.includes(ERASED_TYPE)) continue
-    const event = parseLeaf(bytes)
+    const event = bytes.includes(ERASED_TYPE) ? parseLeaf(bytes) : undefined
     const erasure = event === undefined ? undefined : erasureOf(event)
-    if (erasure !== undefined) ids.add(erasure.event)
+    if (erasure !== undefined) erasures.push(erasure)
   }
-  return ids
+  return erasures
 }
 
 /**
@@ -400,7 +389,8 @@ async function repair(files: LogFiles, sizes: Sizes, head: Head, tail: Tail, sca
   tree.flush()
   await tree.sync()
   const reader = new LogReader(files, tree, () => committed)
-  for (const erasure of scan.erasures) await redo(files, reader, erasure)
+  const kept = tail.entries.subarray(0, committed.entriesBytes - tail.entriesStart)
+  for (const erasure of erasuresIn(kept)) await redo(files, reader, erasure)
   const mark = { ...committed, entriesBytes: scan.checkpointAt }
   const isChanged =
     committed.entriesBytes !== acknowledged.entriesBytes || mark.entriesBytes !== durable.entriesBytes
@@ -414,7 +404,7 @@ async function repair(files: LogFiles, sizes: Sizes, head: Head, tail: Tail, sca
     checkpoint: scan.checkpoint,
     checkpointAt: scan.checkpointAt,
     durable: mark,
-    lastId: scan.lastId ?? (await lastId(reader, committed.size)),
+    lastId: await lastId(reader, committed.size),
   }
 }
 

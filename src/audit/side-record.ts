@@ -90,13 +90,19 @@ export function sideRecordLength(bytes: Buffer, offset: number): number | undefi
     : length
 }
 
+/** Whether a record of this length stands at `offset` with the right checksum. */
+export function isSideRecordWhole(bytes: Buffer, offset: number, length: number): boolean {
+  const bodyEnd = offset + length - CRC_BYTES
+  return bytes.readUInt32BE(bodyEnd) === crc32(bytes.subarray(offset, bodyEnd))
+}
+
 /** The record at `offset`; undefined when it is damaged or incomplete. */
 export function readSideRecord(bytes: Buffer, offset: number): SideRecord | undefined {
   const length = sideRecordLength(bytes, offset)
   if (length === undefined || offset + length > bytes.length) return undefined
+  if (!isSideRecordWhole(bytes, offset, length)) return undefined
   const record = bytes.subarray(offset, offset + length)
   const bodyEnd = length - CRC_BYTES
-  if (record.readUInt32BE(bodyEnd) !== crc32(record.subarray(0, bodyEnd))) return undefined
   const openings: Opening[] = []
   const slots: { start: number; end: number }[] = []
   let at = HEADER_BYTES
