@@ -49,8 +49,7 @@ export async function handshake(
     manifestBytes,
     path: modelFile.path,
     modelBytes: modelFile.bytes,
-    maxRequestBytes: limits.maxRequestBytes,
-    maxAnswerBytes: limits.maxAnswerBytes,
+    limits,
   })
   for (const piece of pieces) child.channel.write(piece)
   const { kind, json } = await answer

@@ -14,6 +14,12 @@ export interface WorkerLimits {
   readonly maxRequestBytes: number
   /** Largest encoded answer to one call, in bytes. */
   readonly maxAnswerBytes: number
+  /**
+   * Rows of calls that wait together which may run as one; 1 runs each call alone. More is for models whose rows do not
+   * influence each other, which the operator must know: otherwise what one caller sends changes what another gets. Even
+   * then the last bits of an answer can depend on how many rows ran with it.
+   */
+  readonly maxBatchRows: number
 }
 
 const MIB = 2 ** 20
@@ -26,4 +32,5 @@ export const DEFAULT_LIMITS: WorkerLimits = {
   maxQueuedBytes: 64 * MIB,
   maxRequestBytes: 16 * MIB,
   maxAnswerBytes: 16 * MIB,
+  maxBatchRows: 1,
 }

@@ -392,6 +392,117 @@ describe('a call', () => {
   })
 })
 
+describe('calls that wait together', () => {
+  /** Sums from the first row to each: shows which rows ran together. */
+  const cumulativeModel = writeOnnx({
+    opsets: [{ domain: '', version: 17 }],
+    graph: {
+      name: 'cumulative',
+      inputs: [{ name: 'input', type: 'float', shape: ['rows', 1] }],
+      outputs: [{ name: 'output', type: 'float', shape: ['rows', 1] }],
+      initializers: [{ name: 'axis', type: 'int64', dims: [], data: { integers: [0] } }],
+      nodes: [{ op: 'CumSum', inputs: ['input', 'axis'], outputs: ['output'] }],
+    },
+  })
+
+  /** Makes all calls while the worker stands still, so that it finds them together. */
+  async function together(worker: ModelWorker, calls: readonly Tensor[][]): Promise<(Tensor | Error)[]> {
+    const { pid } = worker.stats()
+    process.kill(pid, 'SIGSTOP')
+    const answers = calls.map((inputs) =>
+      worker.infer(inputs).then(
+        ([output]) => output ?? new Error('no output'),
+        (error: Error) => error,
+      ),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    process.kill(pid, 'SIGCONT')
+    return Promise.all(answers)
+  }
+  const valuesOf = (answers: readonly (Tensor | Error)[]) =>
+    answers.map((answer) => (answer instanceof Error ? Reflect.get(answer, 'code') : [...answer.data]))
+
+  test('run each alone unless the operator allows more', async () => {
+    const worker = await start(cumulativeModel)
+    const answers = await together(worker, [[floats(1)], [floats(2)], [floats(3, 4)]])
+    expect(valuesOf(answers)).toEqual([[1], [2], [3, 7]])
+  })
+
+  test('run as one up to the rows that are allowed', async () => {
+    const worker = await start(cumulativeModel, { maxBatchRows: 4 })
+    const calls = [
+      [floats(1)],
+      [floats(2)],
+      [floats(3, 4)],
+      [floats(5)],
+      [floats(1, 1, 1, 1, 1)],
+      [floats(6)],
+    ]
+    expect(valuesOf(await together(worker, calls))).toEqual([[1], [3], [6, 10], [5], [1, 2, 3, 4, 5], [6]])
+  })
+
+  test('get each their own rows of every datatype', async () => {
+    for (const type of ['string', 'float16', 'int64'] as const) {
+      const worker = await start(identityModel(type, ['batch', 2]), { maxBatchRows: 64 })
+      const datatype = datatypeOf(type) ?? 'BYTES'
+      const calls = [1, 3, 0, 2].map((rows) => {
+        const size = rows * 2
+        const data =
+          type === 'string'
+            ? Array.from({ length: size }, (_, index) => `${rows}-${index}`)
+            : type === 'int64'
+              ? BigInt64Array.from({ length: size }, (_, index) => BigInt(rows * 10 + index))
+              : Uint16Array.from({ length: size }, (_, index) => rows * 10 + index)
+        return { name: 'input', datatype, shape: [rows, 2], data }
+      })
+      expect(
+        await together(
+          worker,
+          calls.map((call) => [call]),
+        ),
+      ).toEqual(calls.map((call) => ({ ...call, name: 'output' })))
+    }
+  })
+
+  test('fail for their own inputs only', async () => {
+    const worker = await start(
+      writeOnnx({
+        opsets: [{ domain: '', version: 17 }],
+        graph: {
+          name: 'lookup',
+          inputs: [{ name: 'input', type: 'int64', shape: ['rows'] }],
+          outputs: [{ name: 'output', type: 'float', shape: ['rows'] }],
+          initializers: [{ name: 'table', type: 'float', dims: [3], data: { floats: [10, 20, 30] } }],
+          nodes: [{ op: 'Gather', inputs: ['table', 'input'], outputs: ['output'] }],
+        },
+      }),
+      { maxBatchRows: 64 },
+    )
+    const calls = [0n, 1n, 99n, 2n].map((index): Tensor[] => [
+      { name: 'input', datatype: 'INT64', shape: [1], data: new BigInt64Array([index]) },
+    ])
+    expect(valuesOf(await together(worker, calls))).toEqual([[10], [20], 'runtime.inference-failed', [30]])
+  })
+
+  test('run each alone when the model’s outputs turn out not to be rows', async () => {
+    const worker = await start(
+      writeOnnx({
+        opsets: [{ domain: '', version: 17 }],
+        graph: {
+          name: 'total',
+          inputs: [{ name: 'input', type: 'float', shape: ['rows', 1] }],
+          outputs: [{ name: 'output', type: 'float', shape: ['rows', 1] }],
+          initializers: [{ name: 'axis', type: 'int64', dims: [1], data: { integers: [0] } }],
+          nodes: [{ op: 'ReduceSum', inputs: ['input', 'axis'], outputs: ['output'] }],
+        },
+      }),
+      { maxBatchRows: 64 },
+    )
+    const calls = [[floats(1, 2)], [floats(3)], [floats(4, 5)]]
+    for (const _ of [1, 2]) expect(valuesOf(await together(worker, calls))).toEqual([[3], [3], [9]])
+  })
+})
+
 describe.runIf(process.platform === 'linux')('the process of a worker', () => {
   test('has an empty environment but for the switch that turns telemetry off', async () => {
     const worker = shared

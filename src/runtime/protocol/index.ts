@@ -16,6 +16,7 @@ export {
   decodeLoad,
   encodeLoad,
   type LoadCommand,
+  type LoadLimits,
   MAX_MANIFEST_BYTES,
   MAX_MODEL_BYTES,
   MAX_PATH_BYTES,

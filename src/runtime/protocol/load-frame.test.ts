@@ -8,8 +8,7 @@ const command: fc.Arbitrary<LoadCommand> = fc.record({
   manifestBytes: fc.uint8Array({ maxLength: 50 }),
   path: fc.string({ unit: 'grapheme', maxLength: 20 }),
   modelBytes: fc.uint8Array({ maxLength: 50 }),
-  maxRequestBytes: fc.nat(),
-  maxAnswerBytes: fc.nat(),
+  limits: fc.record({ maxRequestBytes: fc.nat(), maxAnswerBytes: fc.nat(), maxBatchRows: fc.nat() }),
 })
 
 const joined = (pieces: readonly Uint8Array[]) => Buffer.from(Uint8Array.from(Buffer.concat(pieces)).buffer)
@@ -41,8 +40,7 @@ describe('a load frame', () => {
       manifestBytes: new Uint8Array(1),
       path: 'm',
       modelBytes,
-      maxRequestBytes: 1,
-      maxAnswerBytes: 1,
+      limits: { maxRequestBytes: 1, maxAnswerBytes: 1, maxBatchRows: 1 },
     })
     expect(pieces).toContain(modelBytes)
   })

@@ -6,27 +6,34 @@ export const MAX_MODEL_BYTES = 2 ** 31 - 1
 export const MAX_MANIFEST_BYTES = 16 * 2 ** 20
 export const MAX_PATH_BYTES = 4096
 
+/** Limits that the worker keeps to. */
+export interface LoadLimits {
+  readonly maxRequestBytes: number
+  readonly maxAnswerBytes: number
+  /** Rows of several calls that may run as one; 1 runs each call alone. */
+  readonly maxBatchRows: number
+}
+
 export interface LoadCommand {
   readonly manifestBytes: Uint8Array
   /** The model file's path in the manifest. */
   readonly path: string
   readonly modelBytes: Uint8Array
-  /** Limits that the worker keeps to. */
-  readonly maxRequestBytes: number
-  readonly maxAnswerBytes: number
+  readonly limits: LoadLimits
 }
 
 /** The load frame in pieces to be written one after the other, so that the model is not copied. */
 export function encodeLoad(command: LoadCommand): Uint8Array[] {
   const path = Buffer.from(command.path, 'utf8')
-  const { manifestBytes, modelBytes } = command
+  const { manifestBytes, modelBytes, limits } = command
   const head = new FrameWriter(HEADER_BYTES + FIXED_BYTES + padded(path.length + manifestBytes.length))
   const fields = [
     path.length,
     manifestBytes.length,
     modelBytes.length,
-    command.maxRequestBytes,
-    command.maxAnswerBytes,
+    limits.maxRequestBytes,
+    limits.maxAnswerBytes,
+    limits.maxBatchRows,
   ]
   head.words.set(fields, HEADER_BYTES >>> 2)
   head.bytes.set(path, HEADER_BYTES + FIXED_BYTES)
@@ -58,7 +65,6 @@ export function decodeLoad(
     path: bytes.toString('utf8', pathStart, manifestStart),
     manifestBytes: bytes.subarray(manifestStart, manifestStart + field(1)),
     modelBytes: bytes.subarray(modelStart, modelEnd),
-    maxRequestBytes: field(3),
-    maxAnswerBytes: field(4),
+    limits: { maxRequestBytes: field(3), maxAnswerBytes: field(4), maxBatchRows: field(5) },
   }
 }

@@ -8,53 +8,112 @@ import {
   type FrameHeader,
   FrameWriter,
   HEADER_BYTES,
+  type LoadLimits,
   MAX_RANK,
 } from '../protocol/index.ts'
 import type { OnnxSession } from './onnx-session.ts'
+import { canJoin, joinRows, rowsOf, splitRows } from './rows.ts'
 
-const BATCH_BYTES = 64 * 1024
+const OUTGOING_BYTES = 64 * 1024
+/** An answer waits at most about this long for others to leave with it in one write. */
+const GATHER_MS = 0.5
 
-/** Runs calls and gathers their answers until they are sent together. */
+interface Call {
+  readonly id: number
+  readonly inputs: readonly Tensor[]
+  readonly rows: number
+}
+
+/** Runs calls, those that wait together as one where that is allowed, and sends their answers in the calls' order. */
 export class Answering {
   readonly #session: OnnxSession
-  readonly #maxAnswerBytes: number
+  readonly #limits: LoadLimits
   readonly #send: (bytes: Uint8Array) => void
-  readonly #batch = new FrameWriter(BATCH_BYTES)
+  readonly #outgoing = new FrameWriter(OUTGOING_BYTES)
+  #outgoingSince = 0
+  /** Calls that will run as one. */
+  #group: Call[] = []
+  #groupRows = 0
+  #canBatch: boolean
 
-  constructor(session: OnnxSession, maxAnswerBytes: number, send: (bytes: Uint8Array) => void) {
+  constructor(session: OnnxSession, limits: LoadLimits, send: (bytes: Uint8Array) => void) {
     this.#session = session
-    this.#maxAnswerBytes = maxAnswerBytes
+    this.#limits = limits
     this.#send = send
+    this.#canBatch = limits.maxBatchRows > 1 && session.hasRows
   }
 
   /**
-   * Answers the call in the body from `start` to `end`.
+   * Takes the call in the body from `start` to `end`. The memory must stay as it is until `settle`.
    * @throws ProtocolViolation
    */
-  answer(header: FrameHeader, bytes: Buffer<ArrayBuffer>, view: DataView, start: number, end: number): void {
+  take(header: FrameHeader, bytes: Buffer<ArrayBuffer>, view: DataView, start: number, end: number): void {
     const inputs = decodeTensors(bytes, view, start, end, header.count, this.#session.inputs)
+    const call = { id: header.callId, inputs, rows: this.#canBatch ? rowsOf(inputs) : 0 }
+    const { maxBatchRows } = this.#limits
+    const [first] = this.#group
+    const fits = call.rows > 0 && this.#groupRows + call.rows <= maxBatchRows
+    if (first !== undefined && !(fits && canJoin(first.inputs, inputs))) this.#runGroup()
+    this.#group.push(call)
+    this.#groupRows += call.rows
+    if (!fits || this.#groupRows === maxBatchRows) this.#runGroup()
+  }
+
+  /** Answers all calls that were taken and sends the answers. */
+  settle(): void {
+    this.#runGroup()
+    this.#flush()
+  }
+
+  #runGroup(): void {
+    const calls = this.#group
+    this.#group = []
+    this.#groupRows = 0
+    if (calls.length < 2 || !this.#runTogether(calls)) for (const call of calls) this.#run(call)
+    if (this.#outgoing.end > 0 && performance.now() - this.#outgoingSince > GATHER_MS) this.#flush()
+  }
+
+  /** False when the calls must run one by one: one of them fails, or the model's outputs are not rows. */
+  #runTogether(calls: readonly Call[]): boolean {
+    const startedAt = performance.now()
+    let answers: Tensor[][] | undefined
+    try {
+      const rows = calls.map((call) => call.rows)
+      const inputs = joinRows(
+        calls.map((call) => call.inputs),
+        rows.reduce((sum, count) => sum + count, 0),
+      )
+      answers = splitRows(this.#session.run(inputs), rows)
+    } catch {
+      return false
+    }
+    if (answers === undefined) {
+      this.#canBatch = false
+      return false
+    }
+    const computeMicros = ((performance.now() - startedAt) * 1000) / calls.length
+    calls.forEach(({ id }, index) => {
+      this.#succeed(id, answers[index] ?? [], computeMicros)
+    })
+    return true
+  }
+
+  #run({ id, inputs }: Call): void {
     const startedAt = performance.now()
     let outputs: Tensor[]
     try {
       outputs = this.#session.run(inputs)
     } catch (thrown) {
-      this.#fail(header.callId, reasonOf(thrown))
+      this.#fail(id, reasonOf(thrown))
       return
     }
-    this.#succeed(header.callId, outputs, Math.round((performance.now() - startedAt) * 1000))
-  }
-
-  /** Sends what is gathered. */
-  flush(): void {
-    if (this.#batch.end === 0) return
-    this.#send(this.#batch.bytes.subarray(0, this.#batch.end))
-    this.#batch.end = 0
+    this.#succeed(id, outputs, (performance.now() - startedAt) * 1000)
   }
 
   #succeed(callId: number, outputs: readonly Tensor[], computeMicros: number): void {
     let bound = 0
     for (const { shape, data } of outputs) bound += encodedBound(shape, data)
-    if (bound > this.#maxAnswerBytes || outputs.some(({ shape }) => shape.length > MAX_RANK)) {
+    if (bound > this.#limits.maxAnswerBytes || outputs.some(({ shape }) => shape.length > MAX_RANK)) {
       this.#fail(callId, FAILURE.answerTooLarge)
       return
     }
@@ -69,9 +128,9 @@ export class Answering {
       kind: FRAME_KIND.answer,
       status: 0,
       count: outputs.length,
-      computeMicros,
+      computeMicros: Math.round(computeMicros),
     })
-    if (writer !== this.#batch) this.#send(writer.bytes.subarray(0, writer.end))
+    if (writer !== this.#outgoing) this.#send(writer.bytes.subarray(0, writer.end))
   }
 
   #fail(callId: number, status: number): void {
@@ -79,12 +138,21 @@ export class Answering {
     const start = writer.end
     writer.end += HEADER_BYTES
     writer.writeHeader(start, { callId, kind: FRAME_KIND.failure, status, count: 0, computeMicros: 0 })
+    if (writer !== this.#outgoing) this.#send(writer.bytes.subarray(0, writer.end))
   }
 
-  /** The batch, emptied if it must be; a writer of its own for what does not fit there at all. */
+  /** The writer of what is to be sent, emptied if it must be; one of its own for what does not fit there at all. */
   #room(bytes: number): FrameWriter {
-    if (bytes > this.#batch.freeBytes) this.flush()
-    return bytes > this.#batch.freeBytes ? new FrameWriter(bytes) : this.#batch
+    if (bytes > this.#outgoing.freeBytes) this.#flush()
+    if (bytes > this.#outgoing.freeBytes) return new FrameWriter(bytes)
+    if (this.#outgoing.end === 0) this.#outgoingSince = performance.now()
+    return this.#outgoing
+  }
+
+  #flush(): void {
+    if (this.#outgoing.end === 0) return
+    this.#send(this.#outgoing.bytes.subarray(0, this.#outgoing.end))
+    this.#outgoing.end = 0
   }
 }
 

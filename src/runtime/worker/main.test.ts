@@ -65,8 +65,7 @@ function load(channel: Duplex, model: Uint8Array): void {
     manifestBytes,
     path: modelFile.path,
     modelBytes: modelFile.bytes,
-    maxRequestBytes: 4096,
-    maxAnswerBytes: 4096,
+    limits: { maxRequestBytes: 4096, maxAnswerBytes: 4096, maxBatchRows: 1 },
   })) {
     channel.write(piece)
   }

@@ -10,6 +10,7 @@ import {
   FRAME_KIND,
   FrameWriter,
   HEADER_BYTES,
+  type LoadLimits,
   PROTOCOL_VERSION,
   ProtocolViolation,
   padded,
@@ -17,25 +18,24 @@ import {
   viewOf,
 } from '../protocol/index.ts'
 import { Answering } from './answering.ts'
-import { type LoadedModel, LoadRefused, loadModel } from './loading.ts'
+import { LoadRefused, loadModel } from './loading.ts'
+import type { OnnxSession } from './onnx-session.ts'
 
 const CHANNEL = 3
 const READ_BYTES = 64 * 1024
 const KEPT_BYTES = 2 ** 21
-// Answers that are ready wait for those computed within this time, to leave in one write.
-const GATHER_MS = 0.5
 
 function main(): void {
-  const { loaded, maxRequestBytes, maxAnswerBytes } = load()
+  const { session, limits } = load()
+  const { maxRequestBytes } = limits
   // The model's bytes have been copied by onnxruntime; an idle worker would hold them until it next collects.
   globalThis.gc?.()
-  const answering = new Answering(loaded.session, maxAnswerBytes, send)
+  const answering = new Answering(session, limits, send)
   let buffer = allocate(READ_BYTES)
   let view = viewOf(buffer)
   let start = 0
   let end = 0
   for (;;) {
-    let gatheringSince = performance.now()
     while (end - start >= HEADER_BYTES) {
       const header = readHeader(view, start)
       if (header.kind !== FRAME_KIND.infer || header.bodyBytes > maxRequestBytes) {
@@ -43,14 +43,10 @@ function main(): void {
       }
       const frameEnd = start + HEADER_BYTES + header.bodyBytes
       if (frameEnd > end) break
-      answering.answer(header, buffer, view, start + HEADER_BYTES, frameEnd)
+      answering.take(header, buffer, view, start + HEADER_BYTES, frameEnd)
       start = frameEnd
-      if (performance.now() - gatheringSince > GATHER_MS) {
-        answering.flush()
-        gatheringSince = performance.now()
-      }
     }
-    answering.flush()
+    answering.settle()
     // The rest moves to the front, into a buffer that fits the frame it begins. A very large one is given back.
     const needed = end - start >= HEADER_BYTES ? HEADER_BYTES + readHeader(view, start).bodyBytes : READ_BYTES
     if (needed > buffer.length || (needed <= READ_BYTES && buffer.length > KEPT_BYTES)) {
@@ -67,15 +63,14 @@ function main(): void {
   }
 }
 
-function load(): { loaded: LoadedModel; maxRequestBytes: number; maxAnswerBytes: number } {
+function load(): { session: OnnxSession; limits: LoadLimits } {
   const head = receiveExactly(HEADER_BYTES)
   const header = readHeader(viewOf(head), 0)
   if (header.kind !== FRAME_KIND.load) throw new ProtocolViolation('the first frame is not a load frame')
   const body = receiveExactly(header.bodyBytes)
   const command = decodeLoad(body, viewOf(body), 0, body.length)
   try {
-    const loaded = loadModel(command)
-    const { session, digest, onnxruntimeVersion } = loaded
+    const { session, digest, onnxruntimeVersion } = loadModel(command)
     sendJson(FRAME_KIND.ready, {
       protocol: PROTOCOL_VERSION,
       digest,
@@ -83,7 +78,7 @@ function load(): { loaded: LoadedModel; maxRequestBytes: number; maxAnswerBytes:
       outputs: session.outputs,
       versions: { node: process.versions.node, onnxruntime: onnxruntimeVersion },
     })
-    return { loaded, maxRequestBytes: command.maxRequestBytes, maxAnswerBytes: command.maxAnswerBytes }
+    return { session, limits: command.limits }
   } catch (thrown) {
     if (!(thrown instanceof LoadRefused)) throw thrown
     sendJson(FRAME_KIND.refused, { code: thrown.code, reason: thrown.message.slice(0, 500) })

@@ -29,6 +29,8 @@ interface AddonMetadata {
   readonly isTensor: boolean
   readonly type: number
   readonly shape: readonly number[]
+  /** Names of free dimensions, empty where there is none. */
+  readonly symbolicDimensions: readonly string[]
 }
 
 /** What the addon reads of a tensor, and how it makes one. */
@@ -91,6 +93,8 @@ export interface DeclaredShape extends DeclaredTensor {
 export class OnnxSession {
   readonly inputs: readonly DeclaredShape[]
   readonly outputs: readonly DeclaredShape[]
+  /** True when the first dimension of all inputs and outputs is the same free one, by name. */
+  readonly hasRows: boolean
   readonly #session: AddonSession
   readonly #fetches: Record<string, null>
 
@@ -102,6 +106,7 @@ export class OnnxSession {
     this.#session.loadModel(modelBytes.buffer, modelBytes.byteOffset, modelBytes.byteLength, SESSION_OPTIONS)
     this.inputs = this.#session.inputMetadata.map(declared)
     this.outputs = this.#session.outputMetadata.map(declared)
+    this.hasRows = hasOneFreeFirstDimension([...this.#session.inputMetadata, ...this.#session.outputMetadata])
     this.#fetches = Object.fromEntries(this.outputs.map((output) => [output.name, null]))
   }
 
@@ -131,6 +136,14 @@ function declared(metadata: AddonMetadata): DeclaredShape {
     throw new Error('the model takes or gives something that is not a tensor of a supported type')
   }
   return { name: metadata.name, datatype: type[0], shape: [...metadata.shape] }
+}
+
+function hasOneFreeFirstDimension(tensors: readonly AddonMetadata[]): boolean {
+  const name = tensors[0]?.symbolicDimensions[0] ?? ''
+  return (
+    name !== '' &&
+    tensors.every(({ shape, symbolicDimensions }) => shape[0] === -1 && symbolicDimensions[0] === name)
+  )
 }
 
 const require = createRequire(import.meta.url)
