@@ -24,6 +24,7 @@ interface Subject {
   readonly model: Uint8Array
   readonly inputs: readonly Tensor[]
   readonly callsAtOnce: number
+  readonly maxBatchRows: number
 }
 
 const subjects: Readonly<Record<string, Subject>> = {
@@ -31,16 +32,15 @@ const subjects: Readonly<Record<string, Subject>> = {
     model: perceptronModel(),
     inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 30], data: new Float32Array(30) }],
     callsAtOnce: 64,
+    maxBatchRows: 1,
   },
-  income: {
-    model: readFileSync(join(INCOME, 'model/model.onnx')),
-    inputs: incomeRow(),
-    callsAtOnce: 64,
-  },
+  income: income(1),
+  incomeBatched: income(32),
   megabyte: {
     model: identityModel('float'),
     inputs: [{ name: 'input', datatype: 'FP32', shape: [250_000, 1], data: new Float32Array(250_000) }],
     callsAtOnce: 8,
+    maxBatchRows: 1,
   },
 }
 
@@ -49,9 +49,9 @@ for (const [name, subject] of Object.entries(subjects)) models[name] = await com
 const { coldStartMs, idle } = await starts(subjects['perceptron'])
 console.log(JSON.stringify({ node: process.versions.node, rounds, models, coldStartMs, idle }, null, 2))
 
-async function compare({ model, inputs, callsAtOnce }: Subject) {
+async function compare({ model, inputs, callsAtOnce, maxBatchRows }: Subject) {
   const session = new OnnxSession(model)
-  const worker = await startWorker(model)
+  const worker = await startWorker(model, maxBatchRows)
   const figures: Record<string, number[]> = {}
   const note = (name: string, value: number) => {
     figures[name] ??= []
@@ -124,14 +124,23 @@ async function starts(subject: Subject | undefined) {
   }
 }
 
-function startWorker(model: Uint8Array): Promise<ModelWorker> {
+function startWorker(model: Uint8Array, maxBatchRows = 1): Promise<ModelWorker> {
   const verified = verifiedModel(model)
-  return ModelWorker.start(verified.artifactId, verified, DEFAULT_LIMITS)
+  return ModelWorker.start(verified.artifactId, verified, { ...DEFAULT_LIMITS, maxBatchRows })
 }
 
 function proportionalBytes(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
   return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024
+}
+
+function income(maxBatchRows: number): Subject {
+  return {
+    model: readFileSync(join(INCOME, 'model/model.onnx')),
+    inputs: incomeRow(),
+    callsAtOnce: 64,
+    maxBatchRows,
+  }
 }
 
 /** The first row of the example's request. */
