@@ -29,6 +29,8 @@ export const WINGS = [
 /** Units with a public face of their own: the scanner is a library by itself and must start without the registry. */
 const OWN_FACES: readonly string[] = ['supply/scan/index.ts']
 
+type Wing = (typeof WINGS)[number]
+
 export interface Violation {
   /** Path of the importing file, relative to `src`. */
   readonly file: string
@@ -73,8 +75,8 @@ function violationsOf(src: string, file: string): Violation[] {
       if (!file.endsWith('.test.ts')) violations.push({ file, rule: 'leaves-src', detail: specifier })
       continue
     }
-    const from = WINGS.findIndex((wing) => wing === fromWing)
-    const to = WINGS.findIndex((wing) => wing === toWing)
+    const from = WINGS.indexOf(fromWing as Wing)
+    const to = WINGS.indexOf(toWing as Wing)
     if (to < from) {
       violations.push({
         file,

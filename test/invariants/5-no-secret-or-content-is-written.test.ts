@@ -24,7 +24,7 @@ test('no key, feature or answer stands in logs, metrics, errors, the records or 
     const { key } = (await sallyportJson(['key', 'create', '--name', 'test', '--state', state])) as {
       key: string
     }
-    const server = await startServerProcess(state, { SALLYPORT_LOG_LEVEL: 'debug' })
+    const server = await startServerProcess(state, { env: { SALLYPORT_LOG_LEVEL: 'debug' } })
     const request = JSON.parse(
       readFileSync(join(import.meta.dirname, '../../examples/income/request.json'), 'utf8'),
     )

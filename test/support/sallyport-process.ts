@@ -62,10 +62,19 @@ export interface ServerProcess {
   kill(): Promise<void>
 }
 
+export interface ServerOptions {
+  readonly env?: NodeJS.ProcessEnv
+  /** Largest file the server may write, in KiB: a disk that becomes full. */
+  readonly fileLimitKib?: number
+}
+
 /** A server in a process of its own, on free ports, ready to answer. */
-export async function startServerProcess(state: string, env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
-  const child = spawn(BIN, ['up', '--state', state, '--port', '0', '--admin-port', '0'], {
-    env: { ...process.env, ...env },
+export async function startServerProcess(state: string, options: ServerOptions = {}): Promise<ServerProcess> {
+  const command = [BIN, 'up', '--state', state, '--port', '0', '--admin-port', '0']
+  const limited = ['bash', '-c', `ulimit -f ${options.fileLimitKib}; exec "$@"`, 'bash', ...command]
+  const [file = '', ...args] = options.fileLimitKib === undefined ? command : limited
+  const child = spawn(file, args, {
+    env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = collect(child)
