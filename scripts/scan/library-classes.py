@@ -7,8 +7,9 @@ pickle are known too. Sources are parsed and never imported, except extension mo
 installed (their classes have no source).
 
 A class is harmless when making it without __init__ and giving it any state does nothing but hold data. So one is left
-out when it, or a base of it in the same library, has __del__ or __getattribute__, or has a __new__, __setstate__ or
-__getattr__ that names something which imports, evaluates, opens or starts anything.
+out when it, or a base of it in the same library, has __del__ or __getattribute__, or when a method that the loader calls
+(__new__, __setstate__, ...), or a method that such a method calls on itself, names something which imports, evaluates,
+opens or starts anything. scipy.stats is kept: policy.ts checks the one attribute that its __setstate__ executes.
 """
 import ast, collections, importlib, inspect, os, pkgutil, re, sys
 
@@ -53,11 +54,14 @@ SUSPECT = re.compile(r"\b(eval|exec|compile|__import__|import_module|importlib|o
 REVIEWED = {
     "xgboost.core": "Booster DMatrix QuantileDMatrix", "lightgbm.basic": "Booster Dataset _InnerPredictor",
     "catboost.core": "CatBoost CatBoostClassifier CatBoostRegressor CatBoostRanker Pool",
-    "torch.nn.modules.module": "Module", "torch.nn.parameter": "Parameter Buffer UninitializedParameter",
+    "scipy.stats._distn_infrastructure": "rv_generic rv_continuous rv_discrete rv_sample", "torch.nn.modules.module": "Module", "torch.nn.parameter": "Parameter Buffer UninitializedParameter",
 }
 CONTAINERS = {"dict", "list", "set", "OrderedDict", "defaultdict", "UserDict", "UserList", "Counter", "deque", "Dict", "List", "MutableMapping", "ModelOutput"}
 ENUMS = {"Enum", "IntEnum", "Flag", "IntFlag", "StrEnum", "ExplicitEnum", "str_enum"}
-GUARDED = ("__new__", "__setstate__", "__getattr__", "__setattr__", "__hash__", "__eq__", "__reduce__")
+#: what a loader calls of a class that it makes instances of
+GUARDED = ("__new__", "__setstate__", "__getattr__", "__setattr__", "__hash__", "__eq__")
+GUARDED_CONTAINER = ("__setitem__", "append", "extend", "add", "update")
+SELF_CALL = re.compile(r"\b(?:self|cls|super\(\))\.(\w+)\(")
 
 
 class Library:
@@ -65,6 +69,7 @@ class Library:
         self.classes = {}  # (module, name) -> (bases, reason or None, is_extension)
         self.functions = collections.defaultdict(set)
         self.by_name = collections.defaultdict(list)
+        self.methods = {}
 
 
 def module_of(path, root):
@@ -106,16 +111,15 @@ def read_sources(root, library):
             for node in walk_top(tree.body):
                 if isinstance(node, ast.ClassDef):
                     reason = None
+                    methods = {}
                     for item in node.body:
                         if not isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
                             continue
                         if item.name in ("__del__", "__getattribute__", "__getinitargs__"):
                             reason = item.name
-                        elif item.name in ("__new__", "__setstate__", "__setattr__", "__getattr__") and item.name in GUARDED:
-                            body = "\n".join(lines[item.lineno - 1 : item.end_lineno])
-                            found = SUSPECT.search(body)
-                            if found and not (item.name in ("__getattr__", "__setattr__") and found.group(1) in ("getattr", "setattr", "remove")):
-                                reason = f"{item.name}: {found.group(0)}"
+                        body = "\n".join(lines[item.lineno - 1 : item.end_lineno])
+                        methods[item.name] = (SUSPECT.search(body), set(SELF_CALL.findall(body)))
+                    library.methods.setdefault((module, node.name), methods)
                     library.classes.setdefault((module, node.name), ([base_name(b) for b in node.bases], reason, False, scoped))
                     library.by_name[node.name].append((module, node.name))
                 elif isinstance(node, ast.FunctionDef) and any(module == f or module.startswith(f + ".") for f in FUNCTIONS):
@@ -165,6 +169,38 @@ def read_extensions(library):
                     library.classes[key] = (source[0], source[1], source[2], True)
 
 
+def family(library, key, seen=()):
+    """The class and its bases in the library, nearest first."""
+    yield key
+    for base in library.classes[key][0]:
+        candidates = [c for c in library.by_name.get(base, []) if c[0].split(".")[0] == key[0].split(".")[0] and c != key and c not in seen]
+        for candidate in ([c for c in candidates if c[0] == key[0]] or candidates[:1])[:1]:
+            yield from family(library, candidate, (*seen, key))
+
+
+def suspect_method(library, key, names):
+    """Why a method that a loader calls is not harmless, with what it calls on itself."""
+    classes = list(family(library, key))
+    todo, done = list(names), set()
+    while todo:
+        name = todo.pop()
+        if name in done:
+            continue
+        done.add(name)
+        for owner in classes:
+            method = library.methods.get(owner, {}).get(name)
+            if method is None:
+                continue
+            found, called = method
+            if owner[1] in REVIEWED.get(owner[0], "").split():
+                break
+            if found:
+                return f"{owner[1]}.{name}: {found.group(0)}"
+            todo += called
+            break
+    return None
+
+
 def verdict(library, key, seen=()):
     """(reason, kinds) over the class and its bases in the library."""
     bases, reason, is_extension, _ = library.classes[key]
@@ -199,6 +235,8 @@ def main(out, roots):
         if not scoped or name.startswith("__"):
             continue
         reason, kinds = verdict(library, key)
+        if reason is None and name not in REVIEWED.get(module, "").split():
+            reason = suspect_method(library, key, GUARDED + (GUARDED_CONTAINER if "container" in kinds else ()))
         if reason is not None:
             print("left out", module, name, reason, file=sys.stderr)
             continue

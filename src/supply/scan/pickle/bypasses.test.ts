@@ -181,6 +181,26 @@ const EXECUTED: readonly [fact: string, expected: string, ...pieces: (string | U
     `${global('argparse', 'Namespace')})\x81N}S'__class__'\n${global('argparse', 'Namespace')}s\x86b.`,
   ],
   [
+    'a text that SciPy executes when a distribution gets its state',
+    'pickle.special-state _parse_arg_template',
+    `${PROTO_4}${stackGlobal('scipy.stats._continuous_distns', 'norm_gen')})\x81}${text('_parse_arg_template')}${text('import os')}sb.`,
+  ],
+  [
+    'a state that is an ordered dict',
+    'pickle.special-state __setstate__',
+    `${PROTO_4}${global('argparse', 'Namespace')})\x81${global('collections', 'OrderedDict')})R${text('__setstate__')}Nsb.`,
+  ],
+  [
+    'a state made of pairs',
+    'pickle.special-state __setstate__',
+    `${PROTO_4}${global('argparse', 'Namespace')})\x81${global('collections', 'OrderedDict')}](${text('__setstate__')}N\x86e\x85Rb.`,
+  ],
+  [
+    'a state whose key is computed',
+    'pickle.special-state a computed name',
+    `${PROTO_4}${global('argparse', 'Namespace')})\x81}${global('builtins', 'str')}${text('__setstate__')}\x85RNsb.`,
+  ],
+  [
     'APPEND to an object',
     'pickle.method-gadget argparse.Namespace',
     `${global('argparse', 'Namespace')})\x81Na.`,

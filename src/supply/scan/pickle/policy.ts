@@ -55,6 +55,8 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
   /** Calls of whatever kind, the sign that bytes which broke off were a pickle after all. */
   calls = 0
   #stateItems = 0
+  /** Of dicts that a call made, what one as a state would set. */
+  readonly #specialKeys = new Map<Value, string>()
   readonly #seen = new Set<string>()
 
   constructor(context: PickleContext, scanFile: (policy: PicklePolicy, value: Value) => string | undefined) {
@@ -68,6 +70,7 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
   }
 
   set machine(machine: PickleMachine) {
+    if (machine !== this.#machine) this.#specialKeys.clear()
     this.#machine = machine
   }
 
@@ -171,9 +174,15 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
   onMutate(
     target: Value,
     method: 'extend' | '__setitem__' | 'add',
-    _items: readonly Value[],
+    items: readonly Value[],
     offset: number,
   ): void {
+    if (method === '__setitem__' && !this.#specialKeys.has(target)) {
+      for (let index = 0; index < items.length; index += 2) {
+        const key = this.#attributeName(items[index] ?? Number.NaN)
+        if (key !== undefined) this.#specialKeys.set(target, key)
+      }
+    }
     const object = this.machine.resolve(target, 0)
     if (object?.kind === 'global' || object?.kind === 'persistent' || object?.kind === 'buffer') {
       this.sight(METHOD_GADGET, `${method} is called on something imported or foreign`, offset)
@@ -274,9 +283,24 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
     return resolvedGlobal(this.machine, this.machine.items(call.args, 1)?.[0])
   }
 
+  #judgeTemplate(value: Value | undefined, offset: number): void {
+    const template = value === undefined ? undefined : this.machine.constant(value, 4096)
+    const isText = template?.type === 'text' || template?.type === 'string'
+    if (isText && template.size <= 4096 && HANDS_ON_ARGUMENTS.test(template.value)) return
+    this.sight(SPECIAL_STATE, `BUILD sets ${EXECUTED_TEMPLATE}, which SciPy executes`, offset, {
+      evidence: EXECUTED_TEMPLATE,
+    })
+  }
+
   /** Keys of `__dict__` and of slots. A second BUILD would call what the first put under `__setstate__`. */
   #judgeState(state: Value, offset: number, depth: number): void {
     const object = this.machine.resolve(state, MAX_STATE_ITEMS - this.#stateItems)
+    if (object?.kind === 'call') {
+      // A dict of another class, such as OrderedDict, is a state too.
+      const key = this.#specialKeys.get(state) ?? this.#specialText(object.args, 0)
+      if (key !== undefined) this.sight(SPECIAL_STATE, `BUILD sets ${key}`, offset, { evidence: key })
+      return
+    }
     if (object?.kind !== 'container') return
     this.#stateItems += object.items.length
     if (this.#stateItems >= MAX_STATE_ITEMS) {
@@ -288,13 +312,42 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
     }
     if (object.type !== 'dict') return
     for (let index = 0; index < object.items.length; index += 2) {
-      const key = this.machine.constant(object.items[index] ?? Number.NaN, 64)
-      if (key?.type !== 'text' && key?.type !== 'string') continue
-      if (!key.value.startsWith('__') || !key.value.endsWith('__') || PLAIN_SPECIALS.has(key.value)) continue
-      this.sight(SPECIAL_STATE, `BUILD sets ${key.value}`, offset, { evidence: key.value })
+      const key = this.#attributeName(object.items[index] ?? Number.NaN)
+      if (key === EXECUTED_TEMPLATE) this.#judgeTemplate(object.items[index + 1], offset)
+      else if (key !== undefined) this.sight(SPECIAL_STATE, `BUILD sets ${key}`, offset, { evidence: key })
     }
   }
+
+  /** The name of an attribute that a state should not set, or undefined for any other key. */
+  #attributeName(key: Value): string | undefined {
+    if (key < 0) return this.machine.resolve(key, 0)?.kind === 'call' ? 'a computed name' : undefined
+    const constant = this.machine.constant(key, 64)
+    if (constant?.type !== 'text' && constant?.type !== 'string') return undefined
+    const name = constant.value
+    if (name === EXECUTED_TEMPLATE) return name
+    return name.startsWith('__') && name.endsWith('__') && !PLAIN_SPECIALS.has(name) ? name : undefined
+  }
+
+  /** A text anywhere in the arguments of a call that makes a dict, if it could be such a name. */
+  #specialText(value: Value, depth: number): string | undefined {
+    if (value >= 0) return this.#attributeName(value)
+    const object = depth > 4 ? undefined : this.machine.resolve(value, 1000)
+    const parts = object?.kind === 'container' ? object.items : object?.kind === 'call' ? [object.args] : []
+    for (const part of parts) {
+      const found = this.#specialText(part, depth + 1)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
 }
+
+/**
+ * Distributions of scipy.stats execute this attribute when they are given their state
+ * (`rv_generic._attach_argparser_methods`). SciPy writes three functions that hand on their arguments.
+ */
+const EXECUTED_TEMPLATE = '_parse_arg_template'
+const HANDS_ON_ARGUMENTS =
+  /^\n?(?:def _parse_args(?:_rvs|_stats)?\(self, [\w ,=']*\):\n {4}return (?:self\._argcheck_rvs)?\([\w ,=]*\)[\w ,]*\n\n?){3}$/
 
 function isOldStyle(call: CallValue): boolean {
   return call.opcode === 'INST' || call.opcode === 'OBJ'
