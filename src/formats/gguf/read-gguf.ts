@@ -184,6 +184,7 @@ class GgufReader {
       if (offset % this.#alignment !== 0) this.#note('misaligned', 'a tensor does not begin where it should')
       extents.push({ start: offset, end: offset + bytes })
     }
+    if (count === 0) return
     const base = Math.ceil(this.#cursor.position / this.#alignment) * this.#alignment
     let end = 0
     for (const extent of extents.toSorted((a, b) => a.start - b.start)) {
@@ -191,7 +192,7 @@ class GgufReader {
       end = Math.max(end, extent.end)
     }
     if (base + end > this.#source.size) this.#note('out-of-bounds', 'a tensor lies past the end of the file')
-    else if (count > 0 && this.#source.size - base - end > this.#alignment) {
+    else if (this.#source.size - base - end > this.#alignment) {
       this.#note(
         'trailing-data',
         `${this.#source.size - base - end} bytes follow the last tensor`,

@@ -49,7 +49,7 @@ export interface ZipBudget {
   readonly maxEndRecords: number
 }
 
-export const DEFAULT_ZIP_BUDGET: ZipBudget = { maxMembers: 200_000, maxAnomalies: 200, maxEndRecords: 8 }
+export const DEFAULT_ZIP_BUDGET: ZipBudget = { maxMembers: 200_000, maxAnomalies: 200, maxEndRecords: 64 }
 
 /** What the readers of one archive share: its bytes, its budget and what was odd. */
 export class ZipArchive {

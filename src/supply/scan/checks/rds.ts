@@ -20,7 +20,7 @@ export function checkRds(blob: Blob, source: ByteSource, context: CheckContext):
     context.examination.report('content.unread', blob, { message: 'R data in text form is not read' })
     return true
   }
-  if (!/^X\n\0\0\0[23]/.test(body)) return false
+  if (!body.startsWith('X\n\0\0\0\u0002') && !body.startsWith('X\n\0\0\0\u0003')) return false
   const reader = new RdsReader(source, workspace + 2)
   const problem = reader.read()
   if (reader.promise !== undefined) {
