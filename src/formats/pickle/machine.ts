@@ -106,6 +106,7 @@ const PROGRESS_OPCODES = 1_000_000
 /** Imports, persistent ids and buffers. */
 const MAX_OBJECTS = 500_000
 const MAX_STATES = 16
+const MAX_SPARSE_ENTRIES = 250_000
 /** Shorter constants hold nothing worth a second look. */
 const MIN_TOLD_BYTES = 20
 const MAX_SPLICED = 100_000
@@ -200,7 +201,7 @@ export class PickleMachine {
     let opcodeOffset = this.#base
     try {
       const maxOpcodes = this.#options.maxOpcodes ?? DEFAULT_MAX_OPCODES
-      let untilProgress = PROGRESS_OPCODES
+      let untilProgress = Math.min(PROGRESS_OPCODES, maxOpcodes)
       this.#refill()
       for (;;) {
         if (this.#at + LOOKAHEAD > this.#windowLength) this.#refill()
@@ -225,8 +226,8 @@ export class PickleMachine {
         if (opcodeOffset < this.#frameEnd && this.#base + this.#at > this.#frameEnd) this.#hasStraddle = true
         if (this.#parts.length > 0) this.#splice(opcodeOffset)
         if (--untilProgress === 0) {
-          untilProgress = PROGRESS_OPCODES
           if (this.#opcodes >= maxOpcodes) throw new Break('over-budget')
+          untilProgress = Math.min(PROGRESS_OPCODES, maxOpcodes - this.#opcodes)
           this.#options.onProgress?.(opcodeOffset)
         }
       }
@@ -840,7 +841,9 @@ export class PickleMachine {
 
   #memoPut(index: number): void {
     this.memo.put(index, this.#top())
-    if (this.memo.size > this.#maxValues) throw new Break('over-budget')
+    if (this.memo.size > this.#maxValues || this.memo.sparseSize > MAX_SPARSE_ENTRIES) {
+      throw new Break('over-budget')
+    }
   }
 
   #memoGet(index: number): void {

@@ -42,6 +42,8 @@ function wrapperState(count: number, dtype = 'u1'): string {
   return `}(${text('dtype')}${type}${text('shape')}K${String.fromCharCode(count)}\x85${text('order')}${text('C')}ub`
 }
 
+/** A joblib wrapper that is built again and again. */
+const wide = bytes(`${WRAPPER}\x94`, `${wrapperState(1, 'O8').slice(0, -1)}\x94b`, 'h\x01b'.repeat(20_000))
 const TORCH_MAGIC = '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.'
 
 const EXECUTED: readonly [fact: string, expected: string, ...pieces: (string | Uint8Array)[]][] = [
@@ -394,6 +396,22 @@ describe('a scan that cannot read on', () => {
   test('ends on doubling data within its budget', () => {
     const laughs = scan(`${PROTO_4}]\x94${'(h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00e'.repeat(200_000)}.`)
     expect(laughs.isPickle).toBe(true)
+  })
+
+  test.each([
+    ['headers without end behind a pickle', `N.${'\x80\x04'.repeat(2_000_000)}`],
+    [
+      'memo indexes far apart',
+      `N${Array.from({ length: 200_000 }, (_, index) => `r${little(index * 20_000, 4).toString('latin1')}`).join('')}.`,
+    ],
+    [
+      'arrays of objects without end in one frame',
+      bytes(PROTO_4, frame(wide.length), wide, `${PROTO_2}${'N0'.repeat(300_000)}N.`).toString('latin1'),
+    ],
+  ])('ends soon on %s', (_fact, stream) => {
+    const started = process.cpuUsage().user
+    scan(stream)
+    expect(process.cpuUsage().user - started).toBeLessThan(5_000_000)
   })
 
   test('ends on tuples nested a million deep', () => {

@@ -30,6 +30,7 @@ const MAX_PICKLES = 10_000
 /** How far behind the last pickle another is looked for. */
 const MAX_TRAILING_SEARCH = 4 * 1024 * 1024
 const MAX_TRAILING_TRIES = 2000
+const MAX_TRAILING_OPCODES = 5_000_000
 const MAX_DEPTH = 4
 const MAX_NESTED = 64
 const MAX_NESTED_BYTES = 64 * 1024 * 1024
@@ -84,15 +85,21 @@ class PickleFile {
   /** Where joblib's raw arrays stand, so that a second view starts nothing there. */
   #arrays = 0
   #nestedTries = 0
-  #opcodesLeft: number
+  readonly #budget: OpcodeBudget
 
-  constructor(source: ByteSource, context: PickleContext, depth: number, trace?: PickleTrace) {
+  constructor(
+    source: ByteSource,
+    context: PickleContext,
+    depth: number,
+    trace?: PickleTrace,
+    budget: OpcodeBudget = { left: context.maxOpcodes },
+  ) {
     this.#trace = trace
     this.#source = source
     this.#context = context
     this.#depth = depth
     this.#policy = new PicklePolicy(context, (policy, value) => this.#judgeFile(policy, value))
-    this.#opcodesLeft = context.maxOpcodes
+    this.#budget = budget
   }
 
   scan(): PickleScan {
@@ -140,20 +147,26 @@ class PickleFile {
   #load(start: number, previous: PickleMachine | undefined): Loaded {
     const arraysBefore = this.#arrays
     let machine = this.#machine(start, 'contiguous', true)
-    let end = machine.run()
+    let end = this.#run(machine)
     if (end.breakCode === 'memo-missing' && previous !== undefined) {
       this.#policy.machine = previous
       end = previous.runAgain(start)
       machine = previous
     }
-    this.#opcodesLeft = Math.max(1, this.#opcodesLeft - end.opcodes)
     if (end.hasStraddle) {
       this.#policy.sight(FRAME_DISAGREEMENT, 'an opcode stands across the end of a frame', end.breakOffset)
-      this.#machine(start, 'framed', false).run()
+      this.#run(this.#machine(start, 'framed', false))
     }
     if (this.#arrays > arraysBefore) this.#loadWithoutArrays(start)
     this.#policy.machine = machine
     return { machine, end }
+  }
+
+  /** Everything that is carried out for one file counts, however often its bytes are. */
+  #run(machine: PickleMachine): PickleEnd {
+    const end = machine.run()
+    this.#budget.left -= end.opcodes
+    return end
   }
 
   #machine(start: number, view: 'contiguous' | 'framed', readsArrays: boolean): PickleMachine {
@@ -176,7 +189,7 @@ class PickleFile {
       start,
       view,
       extensions: this.#extensions,
-      maxOpcodes: this.#opcodesLeft,
+      maxOpcodes: Math.max(1, this.#budget.left),
       ...(this.#context.onProgress === undefined ? {} : { onProgress: this.#context.onProgress }),
     })
     policy.machine = machine
@@ -196,7 +209,7 @@ class PickleFile {
     if (array.kind === 'pickle') {
       if (array.isLie) this.#policy.sight(DTYPE_LIE, 'an array of objects says that it has none', at)
       const inner = this.#machine(at, 'contiguous', false)
-      const end = inner.run()
+      const end = this.#run(inner)
       this.#policy.machine = machine
       this.#noteBreak(end)
       return end.end
@@ -208,7 +221,7 @@ class PickleFile {
   /** `pickle.load` of a joblib file reads the arrays as opcodes. Only what is surely harmful counts in that view. */
   #loadWithoutArrays(start: number): void {
     const before = this.#policy.mark()
-    this.#machine(start, 'contiguous', false).run()
+    this.#run(this.#machine(start, 'contiguous', false))
     const seen = this.#policy.sightings.slice(before.sightings)
     this.#policy.reset(before)
     for (const sighting of seen) {
@@ -233,13 +246,17 @@ class PickleFile {
     }
   }
 
+  #inner(source: ByteSource, isClaimed: boolean): PickleFile {
+    return new PickleFile(source, { ...this.#context, isClaimed }, this.#depth + 1, undefined, this.#budget)
+  }
+
   #text(start: number, length: number): string {
     return Buffer.from(this.#source.read(start, length)).toString('latin1')
   }
 
   #judgeInside(inside: ByteSource, value: Value): void {
     this.#nestedTries++
-    const scan = new PickleFile(inside, { ...this.#context, isClaimed: false }, this.#depth + 1).scan()
+    const scan = this.#inner(inside, false).scan()
     const worst = worstOf(scan)
     if (worst === undefined || !isAtLeast(worst.severity, 'high')) return
     this.#policy.sight(NESTED_PICKLE, `a constant holds a pickle: ${worst.message}`, value, {
@@ -260,7 +277,7 @@ class PickleFile {
       this.#nested.push({ offset: extent.start, bytes: Buffer.from(inside.read(0, extent.size)) })
       return undefined
     }
-    const scan = new PickleFile(inside, { ...this.#context, isClaimed: true }, this.#depth + 1).scan()
+    const scan = this.#inner(inside, true).scan()
     for (const finding of scan.findings) policy.add({ ...finding, offset: finding.offset + extent.start })
     const worst = scan.findings.find((finding) => isAtLeast(finding.severity, 'medium'))
     return worst === undefined ? undefined : `what it loads is not harmless: ${worst.message}`
@@ -309,11 +326,11 @@ class PickleFile {
     this.#policy.sight(TRAILING_DATA, `${size - end} bytes follow the last pickle`, end)
     const limit = Math.min(size, end + MAX_TRAILING_SEARCH)
     let tries = 0
+    const budget = { left: Math.min(this.#budget.left, MAX_TRAILING_OPCODES) }
     for (const start of candidates(this.#source, end, limit)) {
-      if (++tries > MAX_TRAILING_TRIES) return
+      if (++tries > MAX_TRAILING_TRIES || budget.left <= 0) return
       const rest = sliceSource(this.#source, start, size - start)
-      const context = { ...this.#context, isClaimed: false, maxOpcodes: 1_000_000 }
-      const scan = new PickleFile(rest, context, 1).scan()
+      const scan = new PickleFile(rest, { ...this.#context, isClaimed: false }, 1, undefined, budget).scan()
       const worst = scan.findings.find((finding) => finding.severity === 'critical')
       if (worst === undefined) continue
       this.#policy.sight(HIDDEN_PICKLE, `a pickle stands behind the end: ${worst.message}`, start, {
@@ -326,6 +343,10 @@ class PickleFile {
 
 function worstOf(scan: PickleScan): PickleSighting | undefined {
   return scan.findings.toSorted((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0]
+}
+
+interface OpcodeBudget {
+  left: number
 }
 
 interface Loaded {
