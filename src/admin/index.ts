@@ -1,5 +1,8 @@
 /** The control plane: its HTTP API with an OpenAPI document, and the client that the CLI uses. */
-export { createAdminApi } from './api.ts'
+import type { FastifyInstance } from 'fastify'
+import type { AdminApiOptions } from './api.ts'
+
+export type { AdminApiOptions } from './api.ts'
 export { AdminClient, localTransport, socketTransport } from './client.ts'
 export {
   type Actor,
@@ -16,3 +19,8 @@ export type {
   Status,
   VerificationView,
 } from './schemas.ts'
+
+/** See `api.ts`; loaded when it is called, since a client of a running server needs none of it. */
+export async function createAdminApi(options: AdminApiOptions): Promise<FastifyInstance> {
+  return (await import('./api.ts')).createAdminApi(options)
+}

@@ -3,7 +3,6 @@ import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { AdminClient, createAdminApi, localTransport, socketTransport } from '../admin/index.ts'
 import { loadConfig } from './config.ts'
-import { Platform } from './platform.ts'
 import { findRunningServer } from './running-server.ts'
 import { isStateFolder, openStateFolder } from './state-folder.ts'
 
@@ -29,6 +28,7 @@ export async function connect(statePath: string, configPath: string | undefined)
   if (server !== undefined && (await answers(server.socket))) {
     return new AdminClient(await socketTransport(server.socket))
   }
+  const { Platform } = await import('./platform.ts')
   const platform = await Platform.open({
     statePath,
     create: false,

@@ -69,6 +69,13 @@ export async function startServer(options: StartOptions): Promise<Server> {
   cleanup.defer(async () => {
     await platform.log.append({ type: 'server.stopped', data: {} })
   })
+  // What pushes that were cut short left behind; nothing waits for it.
+  const sweeping = platform.models.sweepUnreferenced().catch((error: unknown) => {
+    platform.logger.warn('unreferenced blobs were not swept', { error })
+  })
+  cleanup.defer(async () => {
+    await sweeping
+  })
   const opened = cleanup.move()
   let closing: Promise<void> | undefined
   const close = () => {
