@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -247,7 +248,7 @@ describe('the log', () => {
   })
 
   test('refuses more than it can hold in memory, and recovers', async () => {
-    const log = await openLog(await temporaryDirectory())
+    const log = await openLog(await temporaryDirectory(tmpdir()))
     const data = { text: 'x'.repeat(60_000) }
     const outcomes = await Promise.allSettled(
       Array.from({ length: 700 }, () => log.append({ type: 'a.b', data })),

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -17,7 +18,7 @@ const OUTCOME = z.object({
 test.each([64, 101, 256])(
   'when a disk of %i KiB is full nothing more is acknowledged, and nothing acknowledged is lost',
   async (kibibytes) => {
-    const directory = await temporaryDirectory()
+    const directory = await temporaryDirectory(tmpdir())
     await (await openLog(directory)).close()
     const { stdout } = await promisify(execFile)('bash', [
       '-c',

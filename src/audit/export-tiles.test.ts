@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exchange, ORIGIN, openLog, SIGNER, temporaryDirectory } from '../../test/audit/fixture.ts'
@@ -16,7 +17,7 @@ describe('a tile path', () => {
 describe('exported tiles', () => {
   // The last has two levels above the leaves.
   test.each([1, 255, 256, 257, 66_000])('alone give the signed root of %i entries', async (size) => {
-    const directory = await temporaryDirectory()
+    const directory = await temporaryDirectory(tmpdir())
     const log = await openLog(directory)
     for (let done = 0; done < size; done += 10_000) {
       const count = Math.min(10_000, size - done)
@@ -25,7 +26,7 @@ describe('exported tiles', () => {
       )
     }
     const { id } = await log.append(exchange(1))
-    const exported = join(await temporaryDirectory(), 'tiles')
+    const exported = join(await temporaryDirectory(tmpdir()), 'tiles')
     await log.exportTiles(exported)
     await log.close()
 

@@ -1,15 +1,16 @@
+import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { copyOf, exchange, openLog, SIGNER, temporaryDirectory } from '../../test/audit/fixture.ts'
 import { verifyLog } from './verify-log.ts'
 
 test('a log of a million entries opens at once, closed or killed, and verifies', async () => {
-  const directory = await temporaryDirectory()
+  const directory = await temporaryDirectory(tmpdir())
   const log = await openLog(directory)
   for (let done = 0; done < 1_000_000; done += 2000) {
     await Promise.all(Array.from({ length: 2000 }, (_, number) => log.append(exchange(done + number))))
   }
   await log.append(exchange(0))
-  const killed = await copyOf(directory)
+  const killed = await copyOf(directory, tmpdir())
   await log.close()
   const openMs = async (from: string) => {
     const startedAt = performance.now()

@@ -1,9 +1,16 @@
 import { copyFile, mkdtemp, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { contentOf, copyOf, exchange, openLog, SIGNER, temporaryDirectory } from '../../test/audit/fixture.ts'
+import {
+  contentOf,
+  copyOf,
+  exchange,
+  MEMORY,
+  openLog,
+  SIGNER,
+  temporaryDirectory,
+} from '../../test/audit/fixture.ts'
 import { NoteSigner } from '../crypto/index.ts'
 import { ALL_FILES, parseHead } from './files.ts'
 import { verifyLog } from './verify-log.ts'
@@ -283,7 +290,7 @@ describe('a log', () => {
 
 /** Some 600 events in commits of several sizes, one erased; closed. */
 async function closedLog(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'audit-'))
+  const directory = await mkdtemp(join(MEMORY, 'audit-'))
   const log = await openLog(directory)
   const [first] = await Promise.all(Array.from({ length: 590 }, (_, number) => log.append(exchange(number))))
   for (let number = 0; number < 10; number++) await log.append(exchange(number))

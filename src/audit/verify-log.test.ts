@@ -1,5 +1,4 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
@@ -8,6 +7,7 @@ import {
   clock,
   copyOf,
   exchange,
+  MEMORY,
   ORIGIN,
   openLog,
   SIGNER,
@@ -28,7 +28,7 @@ describe('the verification of a log', () => {
   let whole: string
   let checkpoint: string
   beforeAll(async () => {
-    whole = await mkdtemp(join(tmpdir(), 'audit-'))
+    whole = await mkdtemp(join(MEMORY, 'audit-'))
     const log = await openLog(whole)
     const receipts = await Promise.all(
       Array.from({ length: 280 }, (_, number) => log.append(exchange(number))),

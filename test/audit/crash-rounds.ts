@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { verifyLog } from '../../src/audit/index.ts'
@@ -22,7 +23,7 @@ export interface CrashResult {
  * opens, that everything that was ever acknowledged is in it, and that all of it verifies.
  */
 export async function crashRounds(rounds: number, verifyEvery: number): Promise<CrashResult> {
-  const directory = await temporaryDirectory()
+  const directory = await temporaryDirectory(tmpdir())
   const acknowledged = new Set<string>()
   const erased = new Set<string>()
   let [entries, tornTails, longestOpenMs] = [0, 0, 0]

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,9 +12,12 @@ export const SIGNER = NoteSigner.fromSeed(ORIGIN, Buffer.alloc(32, 7))
 /** A clock that stands still until it is moved. */
 export const clock = { at: Date.UTC(2026, 0, 2, 3, 4, 5, 6), now: () => clock.at }
 
-/** An empty folder that goes away with the test. */
-export async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'audit-'))
+/** Where small logs of tests stand: in memory where there is such a place, as they sync a thousand times. */
+export const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
+/** An empty folder that goes away with the test. Large logs, and those whose disk matters, stand in `tmpdir()`. */
+export async function temporaryDirectory(parent = MEMORY): Promise<string> {
+  const directory = await mkdtemp(join(parent, 'audit-'))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
   return directory
 }
@@ -30,8 +34,8 @@ export const exchange = (number: number): EventInput => ({
 })
 
 /** A copy of a log's folder as it stands: what a crash would leave. */
-export async function copyOf(directory: string): Promise<string> {
-  const copy = join(await temporaryDirectory(), 'log')
+export async function copyOf(directory: string, parent = MEMORY): Promise<string> {
+  const copy = join(await temporaryDirectory(parent), 'log')
   await cp(directory, copy, { recursive: true })
   return copy
 }
