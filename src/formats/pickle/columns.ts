@@ -1,6 +1,6 @@
 /** Numbers in a typed array that grows. */
 export class Float64Column {
-  #cells = new Float64Array(64)
+  #cells = new Float64Array(1024)
   length = 0
 
   get(index: number): number {
@@ -40,30 +40,42 @@ export class Float64Column {
   }
 
   #reserve(length: number): void {
-    const grown = new Float64Array(Math.max(length, Math.ceil(this.#cells.length * 1.6)))
+    const grown = new Float64Array(Math.max(length, 2 * this.#cells.length))
     grown.set(this.#cells)
     this.#cells = grown
   }
 }
 
-export class Int32Column {
-  #cells = new Int32Array(64)
-  length = 0
+/** Rows of three integers in one typed array that grows. */
+export class TripleRows {
+  #cells = new Int32Array(3 * 1024)
+  #used = 0
 
-  get(index: number): number {
-    return this.#cells[index] ?? 0
+  get length(): number {
+    return this.#used / 3
   }
 
-  set(index: number, value: number): void {
-    this.#cells[index] = value
+  get(row: number, column: 0 | 1 | 2): number {
+    return this.#cells[row * 3 + column] ?? 0
   }
 
-  push(value: number): void {
-    if (this.length === this.#cells.length) {
-      const grown = new Int32Array(Math.ceil(this.#cells.length * 1.6))
+  set(row: number, column: 0 | 1 | 2, value: number): void {
+    this.#cells[row * 3 + column] = value
+  }
+
+  /** Appends a row and gives its index. */
+  push(first: number, second: number, third: number): number {
+    const at = this.#used
+    if (at + 3 > this.#cells.length) {
+      const grown = new Int32Array(this.#cells.length * 2)
       grown.set(this.#cells)
       this.#cells = grown
     }
-    this.#cells[this.length++] = value
+    const cells = this.#cells
+    cells[at] = first
+    cells[at + 1] = second
+    cells[at + 2] = third
+    this.#used = at + 3
+    return at / 3
   }
 }

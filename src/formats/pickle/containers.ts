@@ -1,4 +1,4 @@
-import { Float64Column, Int32Column } from './columns.ts'
+import { Float64Column, TripleRows } from './columns.ts'
 import { CONTAINER_TYPES, type ContainerValue, type Value } from './values.ts'
 
 const NONE = -1
@@ -8,32 +8,31 @@ const NONE = -1
  * Nothing is freed before the stream ends; the machine's budget bounds it.
  */
 export class Containers {
-  readonly #types = new Int32Column()
-  readonly #firstRun = new Int32Column()
-  readonly #lastRun = new Int32Column()
-  readonly #runStart = new Int32Column()
-  readonly #runLength = new Int32Column()
-  readonly #nextRun = new Int32Column()
+  /** Type, first run, last run. */
+  readonly #heads = new TripleRows()
+  /** Start in `cells`, length, next run. */
+  readonly #runs = new TripleRows()
   readonly #cells = new Float64Column()
   readonly #dropped = new Map<number, number>()
 
   get count(): number {
-    return this.#types.length
+    return this.#heads.length
   }
 
   get cellCount(): number {
     return this.#cells.length
   }
 
-  create(type: number): number {
-    this.#types.push(type)
-    this.#firstRun.push(NONE)
-    this.#lastRun.push(NONE)
-    return this.#types.length - 1
+  /** A container of `stack[from..to)`. */
+  create(type: number, stack: Float64Column, from: number, to: number): number {
+    if (from === to) return this.#heads.push(type, NONE, NONE)
+    const run = this.#runs.push(this.#cells.length, to - from, NONE)
+    this.#cells.append(stack, from, to)
+    return this.#heads.push(type, run, run)
   }
 
   type(container: number): number {
-    return this.#types.get(container)
+    return this.#heads.get(container, 0)
   }
 
   /** Adds `stack[from..to)`. */
@@ -42,18 +41,15 @@ export class Containers {
     if (count === 0) return
     const start = this.#cells.length
     this.#cells.append(stack, from, to)
-    const last = this.#lastRun.get(container)
-    if (last !== NONE && this.#runStart.get(last) + this.#runLength.get(last) === start) {
-      this.#runLength.set(last, this.#runLength.get(last) + count)
+    const last = this.#heads.get(container, 2)
+    if (last !== NONE && this.#runs.get(last, 0) + this.#runs.get(last, 1) === start) {
+      this.#runs.set(last, 1, this.#runs.get(last, 1) + count)
       return
     }
-    const run = this.#runStart.length
-    this.#runStart.push(start)
-    this.#runLength.push(count)
-    this.#nextRun.push(NONE)
-    if (last === NONE) this.#firstRun.set(container, run)
-    else this.#nextRun.set(last, run)
-    this.#lastRun.set(container, run)
+    const run = this.#runs.push(start, count, NONE)
+    if (last === NONE) this.#heads.set(container, 1, run)
+    else this.#runs.set(last, 2, run)
+    this.#heads.set(container, 2, run)
   }
 
   drop(container: number, count: number): void {
@@ -63,13 +59,18 @@ export class Containers {
   view(container: number, limit: number): ContainerValue {
     const items: Value[] = []
     let missing = this.#dropped.get(container) ?? 0
-    for (let run = this.#firstRun.get(container); run !== NONE; run = this.#nextRun.get(run)) {
-      const start = this.#runStart.get(run)
-      const length = this.#runLength.get(run)
+    for (let run = this.#heads.get(container, 1); run !== NONE; run = this.#runs.get(run, 2)) {
+      const start = this.#runs.get(run, 0)
+      const length = this.#runs.get(run, 1)
       const taken = Math.min(length, limit - items.length)
       for (let index = 0; index < taken; index++) items.push(this.#cells.get(start + index))
       missing += length - taken
     }
-    return { kind: 'container', type: CONTAINER_TYPES[this.#types.get(container)] ?? 'tuple', items, missing }
+    return {
+      kind: 'container',
+      type: CONTAINER_TYPES[this.#heads.get(container, 0)] ?? 'tuple',
+      items,
+      missing,
+    }
   }
 }

@@ -752,8 +752,7 @@ export class PickleMachine {
   #container(type: number, start: number): Value {
     if (this.#containers.count >= this.#maxContainers) throw new Break('over-budget')
     const stack = this.#stack
-    const container = this.#containers.create(type)
-    this.#containers.add(container, stack, start, stack.length)
+    const container = this.#containers.create(type, stack, start, stack.length)
     if (this.#containers.cellCount > 2 * this.#maxValues) throw new Break('over-budget')
     stack.length = start
     return -1 - container
