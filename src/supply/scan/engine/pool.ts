@@ -120,9 +120,8 @@ class Pool {
       new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
       {
         workerData: { budget, allowGlobals, known, state: this.#state.buffer },
-        resourceLimits: { maxOldGenerationSizeMb: memoryLimitMiB, maxYoungGenerationSizeMb: 16 },
-        // Nothing of the environment is a reader's business.
-        env: process.env['SALLYPORT_DEBUG'] === '1' ? { SALLYPORT_DEBUG: '1' } : {},
+        resourceLimits: { maxOldGenerationSizeMb: memoryLimitMiB, maxYoungGenerationSizeMb: 8 },
+        env: workerEnvironment(),
       },
     )
     this.#worker = worker
@@ -168,6 +167,16 @@ class Pool {
     if (rest.length > 0) this.#start().postMessage(rest)
     this.#wake?.()
   }
+}
+
+/** The variables that the worker itself needs; the rest of the environment is no reader's business. */
+function workerEnvironment(): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = {}
+  for (const name of ['SALLYPORT_DEBUG', 'NODE_COMPILE_CACHE', 'TMPDIR']) {
+    const value = process.env[name]
+    if (value !== undefined) environment[name] = value
+  }
+  return environment
 }
 
 const MESSAGE_OF = {
