@@ -70,7 +70,9 @@ async function run(paths: readonly string[], options: Options): Promise<void> {
   const suppressions =
     options.suppress === undefined ? [] : await parseSuppressions(readText(options.suppress))
   const rules = scannerDigest(allowed)
-  const known = options.since === undefined ? new Map() : await readScanCache(options.since, rules)
+  // What is explained has to be read again.
+  const isKnown = options.since !== undefined && options.explain !== true
+  const known = isKnown ? await readScanCache(options.since, rules) : new Map()
   const isDocument = options.json === true || options.sarif === true || options.junit === true
   const isText = !isDocument || options.output !== undefined
   const progress = progressLine(options.progress && process.stderr.isTTY)
@@ -84,6 +86,7 @@ async function run(paths: readonly string[], options: Options): Promise<void> {
   try {
     const reports = scanPaths(paths, {
       allowGlobals: allowed,
+      isExplained: options.explain === true,
       known,
       maxFiles: options.maxFiles,
       budget: { timeLimitMs: options.timeLimit * 1000 },
@@ -195,7 +198,7 @@ function printReport({ report, suppressed }: Result): void {
 }
 
 function explain(report: ScannedPath): void {
-  for (const name of report.imports) print(`    import ${printable(name)}`)
+  for (const line of report.explanation ?? []) print(`    ${printable(line)}`)
 }
 
 /** One line on standard error that says what is being read; nothing where there is no terminal. */

@@ -11,6 +11,8 @@ export interface ExaminationOptions {
   readonly budget: ScanBudget
   /** `module.name` of globals that the operator vouches for. */
   readonly allowGlobals: ReadonlySet<string>
+  /** Says what each pickle does, besides what is wrong with it. */
+  readonly isExplained?: boolean
   /** Milliseconds on the monotonic clock. */
   readonly monotonicMs: () => number
 }
@@ -33,6 +35,8 @@ export class Examination {
   readonly formats: string[] = []
   /** Globals that pickles of the file import, as `module.name`. */
   readonly imports = new Set<string>()
+  /** Lines for people about each pickle of the file. */
+  readonly explanation: string[] = []
   #expandedBytes = 0
   #blobs = 0
   readonly #seen = new Set<string>()

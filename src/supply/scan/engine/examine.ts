@@ -14,6 +14,7 @@ import { checkRds } from '../checks/rds.ts'
 import { checkTextBlob, isTextSource } from '../checks/text.ts'
 import { checkZip, isPadding, mayBeZip } from '../checks/zip.ts'
 import {
+  explainPickle,
   looksLikePickle,
   type PickleContext,
   type PickleScan,
@@ -215,6 +216,17 @@ class Typing {
     const scan = scanPickle(this.#source, this.#pickleContext(isNeeded))
     if (scan.isPickle) this.#formats.push('pickle')
     await this.#take(scan)
+    if (this.#context.examination.options.isExplained === true) this.#explain(isNeeded)
+  }
+
+  #explain(isClaimed: boolean): void {
+    const { imports, calls, disassembly } = explainPickle(this.#source, this.#pickleContext(isClaimed))
+    this.#context.examination.explanation.push(
+      ...(this.#blob.member === undefined ? [] : [`in ${this.#blob.member}`]),
+      ...imports.map((name) => `import ${name}`),
+      ...calls.map((call) => `call   ${call}`),
+      ...disassembly,
+    )
   }
 
   #pickleContext(isClaimed: boolean): PickleContext {

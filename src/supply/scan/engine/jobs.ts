@@ -6,6 +6,7 @@ import type { ExaminedFile } from './unreadable.ts'
 export interface WorkerInput {
   readonly budget: Partial<ScanBudget>
   readonly allowGlobals: readonly string[]
+  readonly isExplained: boolean
   /** Reports by `cacheKey`. */
   readonly known: ReadonlyMap<string, FileReport>
   /** `STATE_*` below; shared, so that the other side sees it while this one is busy. */

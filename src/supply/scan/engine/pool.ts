@@ -114,12 +114,12 @@ class Pool {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker
-    const { budget, allowGlobals, known, memoryLimitMiB } = this.#options
+    const { budget, allowGlobals, isExplained, known, memoryLimitMiB } = this.#options
     this.#state = new Float64Array(new SharedArrayBuffer(STATE_LENGTH * 8))
     const worker = new Worker(
       new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
       {
-        workerData: { budget, allowGlobals, known, state: this.#state.buffer },
+        workerData: { budget, allowGlobals, isExplained, known, state: this.#state.buffer },
         resourceLimits: { maxOldGenerationSizeMb: memoryLimitMiB, maxYoungGenerationSizeMb: 8 },
         env: workerEnvironment(),
       },

@@ -85,6 +85,7 @@ export async function scanSource(
     verdict: verdictOf(examination.findings, isUnreadRule),
     findings: examination.findings,
     imports: [...examination.imports].sort(),
+    ...(options.isExplained === true ? { explanation: examination.explanation } : {}),
   }
 }
 

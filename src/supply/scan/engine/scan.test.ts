@@ -50,6 +50,13 @@ describe('a scan of paths', () => {
     expect(evil).toMatchObject({ verdict: 'findings', imports: ['posix.system'] })
   })
 
+  test('says what a pickle calls, when it is asked', async () => {
+    const [evil] = await all([join(root, 'evil.pkl')], { isExplained: true })
+    expect(evil?.explanation).toEqual(
+      expect.arrayContaining(['import posix.system', 'call   posix.system("true")', '> 22 REDUCE']),
+    )
+  })
+
   test('reports what cannot be read and scans the rest', async () => {
     const pipe = join(root, 'pipe.pkl')
     execFileSync('mkfifo', [pipe])
@@ -122,6 +129,7 @@ describe('a scan of paths', () => {
     const options = {
       budget: {},
       allowGlobals: [],
+      isExplained: false,
       known: new Map(),
       timeLimitMs: 60_000,
       memoryLimitMiB: 24,

@@ -14,6 +14,8 @@ export interface ScanOptions {
   readonly budget?: Partial<ScanBudget>
   /** `module.name` of globals that the operator vouches for. */
   readonly allowGlobals?: Iterable<string>
+  /** Fills `explanation` of each report. */
+  readonly isExplained?: boolean
   /** Reports made before, by `cacheKey`, to be taken over for the same bytes. */
   readonly known?: ReadonlyMap<string, FileReport>
   /** Of the worker's heap, in MiB. */
@@ -74,6 +76,7 @@ function poolOptions(options: ScanOptions): Parameters<typeof runJobs>[1] {
   return {
     budget: options.budget ?? {},
     allowGlobals: [...(options.allowGlobals ?? [])],
+    isExplained: options.isExplained ?? false,
     known: options.known ?? new Map(),
     timeLimitMs: options.budget?.timeLimitMs ?? DEFAULT_SCAN_BUDGET.timeLimitMs,
     memoryLimitMiB: options.memoryLimitMiB ?? MEMORY_LIMIT_MIB,

@@ -5,6 +5,8 @@ import { ruleById } from '../rules.ts'
 export interface ExaminedFile extends FileReport {
   /** Globals that pickles of the file import, as `module.name`. */
   readonly imports: readonly string[]
+  /** Asked for: what each pickle imports and calls, and the opcodes around each finding, in lines. */
+  readonly explanation?: readonly string[]
 }
 
 /** A report about something that could not be read at all. */

@@ -14,11 +14,12 @@ import { scanFile } from './scan-file.ts'
 const input: unknown = workerData
 if (parentPort !== null && isWorkerInput(input)) {
   const port = parentPort
-  const { budget, allowGlobals, known } = input
+  const { budget, allowGlobals, isExplained, known } = input
   const state = new Float64Array(input.state)
   const options = {
     budget: { ...DEFAULT_SCAN_BUDGET, ...budget },
     allowGlobals: new Set(allowGlobals),
+    isExplained,
     monotonicMs: () => performance.now(),
     onBytes: (bytes: number) => {
       state[STATE_BYTES] = bytes
