@@ -1,5 +1,9 @@
-import type { Finding } from '../../core/index.ts'
+import { type Finding, isAtLeast } from '../../core/index.ts'
+import { sha256 } from '../../crypto/index.ts'
+import { memorySource } from '../../formats/index.ts'
 import { CODE_CARRIERS } from './code-carriers.ts'
+import { DEFAULT_SCAN_BUDGET } from './engine/budget.ts'
+import { scanSource } from './engine/scan-file.ts'
 import { ONNX_READER } from './onnx/index.ts'
 import type { FormatReader, ScannedFile } from './reader.ts'
 import { type FileReport, findingOf, type ScanReport, verdictOf } from './report.ts'
@@ -53,5 +57,20 @@ async function readFile(file: ScannedFile): Promise<{ format: string; findings: 
   if (readers.length === 0) {
     findings.push(findingOf(UNKNOWN_FORMAT, 'the bytes are of no format that is let in', location))
   }
+  // What is refused already needs no second opinion.
+  if (findings.length === 0) findings.push(...(await furtherFindings(bytes, file.path)))
   return { format: readers[0]?.format ?? 'unknown', findings }
+}
+
+/**
+ * What the scanner of any file sees besides: archives behind a text, secrets, templates, configurations that call code.
+ * Admission knows fewer formats than the scanner and never says less.
+ */
+async function furtherFindings(bytes: Uint8Array, path: string): Promise<Finding[]> {
+  const report = await scanSource(memorySource(bytes), path, sha256(bytes), {
+    budget: DEFAULT_SCAN_BUDGET,
+    allowGlobals: new Set(),
+    monotonicMs: () => performance.now(),
+  })
+  return report.findings.filter((finding) => isAtLeast(finding.severity, 'low'))
 }

@@ -90,7 +90,9 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
     checkYaml(blob, text, context)
     return
   }
-  checkYamlTags(blob, text, context)
+  // Prose shows such tags; a loader of YAML is not given prose.
+  const isProse = /^(?:md|markdown|rst|html?|tex)$/.test(extension)
+  if (!isProse) checkYamlTags(blob, text, context)
   if (extension === 'pbtxt' || /\bnode\s*\{[\s\S]{0,2000}\bop\s*:/.test(text.slice(0, 100_000))) {
     const { checkSavedModelText } = await savedModel()
     checkSavedModelText(blob, text, context)
@@ -99,7 +101,7 @@ export async function checkTextBlob(blob: Blob, context: CheckContext): Promise<
     const { checkLightGbm } = await config()
     checkLightGbm(blob, text, context)
   }
-  if (TEMPLATES.has(extension) || (/\{[{%]/.test(text) && !/^(?:md|rst|html?|tex)$/.test(extension))) {
+  if (TEMPLATES.has(extension) || (/\{[{%]/.test(text) && !isProse)) {
     const { checkTemplate } = await template()
     checkTemplate(blob, text, 'file', context)
   }
