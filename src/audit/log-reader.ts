@@ -54,9 +54,12 @@ export class LogReader {
   async find(id: EventId): Promise<number | undefined> {
     let low = 0
     let high = this.#committed().size
+    // The last steps are taken among leaves that were read together.
+    let near: readonly LeafBytes[] = []
     while (low < high) {
+      if (near.length === 0 && high - low <= ENTRIES_A_READ) near = await this.leaves(low, high - low)
       const middle = Math.floor((low + high) / 2)
-      const [leaf] = await this.leaves(middle, 1)
+      const leaf = near.find(({ index }) => index === middle) ?? (await this.leaves(middle, 1))[0]
       if (leaf === undefined) return undefined
       const found = parsed(leaf).id
       if (found === id) return middle

@@ -71,7 +71,7 @@ describe('after a crash', () => {
     async (file) => {
       const whole = await crashed({ acknowledged: false })
       const { start, end } = await lastCommit(whole, file)
-      for (let cut = start; cut < end; cut += 13) {
+      for (let cut = start; cut < end; cut += 31) {
         const directory = await copyOf(whole)
         await truncate(join(directory, file), cut)
         await expectUsable(directory, 5)

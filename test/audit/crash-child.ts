@@ -21,7 +21,7 @@ async function client(number: number): Promise<never> {
       commit: { request: Buffer.alloc((count * 91) % 2000, number) },
     })
     writeSync(1, `+ ${id}\n`)
-    if (number === 0 && count % 3 === 0) {
+    if ((count + number) % 8 === 0) {
       await log.erase(id, 'tenant')
       writeSync(1, `- ${id}\n`)
     }

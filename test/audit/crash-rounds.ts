@@ -29,7 +29,7 @@ export async function crashRounds(rounds: number, verifyEvery: number): Promise<
   let [entries, tornTails, longestOpenMs] = [0, 0, 0]
   await (await openLog(directory)).close()
   for (let round = 0; round < rounds; round++) {
-    const lines = await killedAfter(directory, Math.random() * 200)
+    const lines = await killedAfter(directory, Math.ceil(Math.random() * 300), Math.random() * 20)
     for (const line of lines) {
       if (line.startsWith('+ ')) acknowledged.add(line.slice(2))
       if (line.startsWith('- ')) erased.add(line.slice(2))
@@ -60,14 +60,20 @@ export async function crashRounds(rounds: number, verifyEvery: number): Promise<
   }
 }
 
-/** Runs the child, kills it `delayMs` after it is ready, and gives the whole lines that it wrote. */
-async function killedAfter(directory: string, delayMs: number): Promise<string[]> {
+/**
+ * Runs the child, kills it `delayMs` after it has told of `count` things, and gives the whole lines that it wrote. What is
+ * counted does not depend on how busy the machine is; the moment within a commit is left to chance.
+ */
+async function killedAfter(directory: string, count: number, delayMs: number): Promise<string[]> {
   const child = spawn(process.execPath, [CHILD, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
+  let told = 0
   child.stdout.setEncoding('utf8')
   child.stdout.on('data', (chunk: string) => {
-    if (output === '') setTimeout(() => child.kill('SIGKILL'), delayMs)
     output += chunk
+    const before = told
+    told += chunk.split('\n').length - 1
+    if (before < count && told >= count) setTimeout(() => child.kill('SIGKILL'), delayMs)
   })
   const [code, signal] = await once(child, 'close')
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' })
