@@ -68,7 +68,7 @@ export const SPECIAL_STATE: Rule = {
 export const METHOD_GADGET: Rule = {
   id: 'pickle.method-gadget',
   severity: 'high',
-  title: 'A pickle calls append, extend, add or __setitem__ of an object that is no container',
+  title: 'A pickle calls the methods of a container on an object that is none',
   references: DESERIALIZATION,
 }
 export const NESTED_PICKLE: Rule = {
