@@ -45,7 +45,7 @@ export function objectionTo(
     case 'attribute':
       return attributeObjection(args, scope)
     case 'partial':
-      return isAllowedGlobal(args[0], scope) ? undefined : 'it binds something unknown'
+      return isBindable(args[0], scope) ? undefined : 'it binds something unknown'
     case 'ufunc-name':
       return ufuncObjection(args, scope)
     case 'texts':
@@ -86,6 +86,14 @@ function isTextOf(value: Value | undefined, scope: ArgumentScope, allowed: Reado
 function isAllowedGlobal(value: Value | undefined, scope: ArgumentScope): boolean {
   const global = resolvedGlobal(scope.machine, value)
   return global !== undefined && scope.isAllowed(global.module, global.name)
+}
+
+/** What may be called with any arguments may be bound to any. */
+function isBindable(value: Value | undefined, scope: ArgumentScope): boolean {
+  const global = resolvedGlobal(scope.machine, value)
+  if (global === undefined || !scope.isAllowed(global.module, global.name)) return false
+  const trust = trustOf(global.module, global.name)
+  return trust === undefined || trust.args === 'any'
 }
 
 /** A class that is known, and known to be a class rather than a function. */

@@ -241,6 +241,16 @@ const EXECUTED: readonly [fact: string, expected: string, ...pieces: (string | U
     `${global('functools', 'partial')}(${global('mylib', 'run')}tR.`,
   ],
   [
+    'functools.partial of something that needs harmless arguments',
+    'pickle.unsafe-call functools.partial',
+    `${global('functools', 'partial')}(${global('builtins', 'getattr')}tR.`,
+  ],
+  [
+    'a state among the arguments of a tensor',
+    'pickle.special-state __class__',
+    `${PROTO_2}${global('torch._utils', '_rebuild_parameter_with_state')}(N\x89N}${text('__class__')}NstR.`,
+  ],
+  [
     'a codec that is none',
     'pickle.unsafe-call _codecs.encode',
     `${global('_codecs', 'encode')}(S'x'\nS'evil'\ntR.`,

@@ -262,6 +262,10 @@ export class PicklePolicy implements PickleVisitor, ArgumentScope {
       })
       return
     }
+    // Their last arguments are states of the tensor that they make.
+    if (/^torch\._(?:utils|tensor)$/.test(module)) {
+      for (const arg of args ?? []) this.#judgeState(arg, call.offset, 0)
+    }
     const objection = objectionTo(trust.args, args, this)
     if (objection !== undefined) {
       this.sight(UNSAFE_CALL, `${path} is called and ${objection}`, call.offset, {
