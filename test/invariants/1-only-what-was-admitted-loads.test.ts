@@ -44,12 +44,12 @@ test('a server does not load a deployed model whose stored bytes were changed, s
   flipByte(join(state, 'blobs/sha256', modelDigest.slice(0, 2), modelDigest))
   const server = await startServerProcess(state)
   try {
-    expect(server.output()).toContain('NOT served')
     expect((await infer(server.gatewayUrl)).status).not.toBe(200)
     expect((await fetch(`${server.gatewayUrl}/readyz`)).status).toBe(503)
   } finally {
     await server.stop()
   }
+  expect(server.output()).toContain('NOT served')
   const verified = await sallyport(['model', 'verify', 'income@1', '--state', state])
   expect(verified.code).toBe(1)
   const page = (await sallyportJson(['audit', 'show', '--state', state])) as { events: { type: string }[] }
