@@ -52,16 +52,86 @@ EXCLUDED = {"tests", "test", "testing", "_testing", "conftest", "externals", "_b
 SUSPECT = re.compile(r"\b(eval|exec|compile|__import__|import_module|importlib|open|subprocess|popen|system|loads?|pickle|CDLL|ctypes|LoadLibrary|rmtree|unlink|globals|urlopen|requests|socket|kill|terminate|os|sys|shutil|tempfile|from_pretrained|Thread|Process|torch_load|GraphModule|resolve\w*)\s*[.(]")
 #: reviewed by hand: what makes the rule above speak does no harm
 REVIEWED = {
-    "xgboost.core": "Booster DMatrix QuantileDMatrix", "lightgbm.basic": "Booster Dataset _InnerPredictor",
-    "catboost.core": "CatBoost CatBoostClassifier CatBoostRegressor CatBoostRanker Pool",
-    "scipy.stats._distn_infrastructure": "rv_generic rv_continuous rv_discrete rv_sample", "torch.nn.modules.module": "Module", "torch.nn.parameter": "Parameter Buffer UninitializedParameter",
+    "xgboost.core": "Booster DMatrix QuantileDMatrix",
+    "xgboost.sklearn": "XGBModel",
+    "lightgbm.basic": "Booster Dataset _InnerPredictor",
+    "catboost.core": "_CatBoostBase CatBoost CatBoostClassifier CatBoostRegressor CatBoostRanker Pool",
+    "scipy.stats._distn_infrastructure": "rv_generic rv_continuous rv_discrete rv_sample",
+    "scipy.sparse._compressed": "_cs_matrix",
+    "scipy.sparse.compressed": "_cs_matrix",
+    "scipy.sparse._base": "_spbase spmatrix",
+    "scipy.sparse.base": "spmatrix",
+    "scipy.sparse._index": "IndexMixin",
+    "scipy.sparse._lil": "_lil_base lil_matrix",
+    "scipy.sparse.lil": "lil_matrix",
+    "scipy.sparse._coo": "_coo_base coo_matrix",
+    "scipy.sparse.coo": "coo_matrix",
+    "sklearn.gaussian_process.kernels": "Kernel Hyperparameter",
+    "sklearn.isotonic": "IsotonicRegression",
+    "numpy.matrixlib.defmatrix": "matrix",
+    "pandas.core.dtypes.base": "ExtensionDtype",
+    "pandas.core.indexes.base": "Index",
+    "pandas.core.indexes.numeric": "NumericIndex",
+    "pandas.core.internals.blocks": "Block",
+    "pandas.core.internals.managers": "BlockManager SingleBlockManager",
+    "pandas.tseries.offsets": "Tick",
+    "pandas.core.generic": "NDFrame",
+    "pandas.core.arraylike": "OpsMixin",
+    "pandas.core.indexes.timedeltas": "TimedeltaIndex",
+    "pandas.core.indexes.period": "PeriodIndex",
+    "pandas.core.indexes.multi": "MultiIndex",
+    "pandas.core.indexes.datetimes": "DatetimeIndex",
+    "pandas.core.dtypes.dtypes": "SparseDtype PeriodDtype PandasDtype NumpyEADtype IntervalDtype CategoricalDtype",
+    "pandas.core.arrays.sparse.dtype": "SparseDtype",
+    "pandas.core.arrays.sparse.array": "SparseArray",
+    "pandas.core.arrays.sparse": "SparseDtype SparseArray",
+    "pandas.core.arrays.numpy_": "PandasDtype",
+    "pandas.core.arrays.interval": "IntervalArray",
+    "pandas.core.arrays.categorical": "Categorical",
+    "torch.nn.modules.module": "Module",
+    "torch.nn.parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
+    "torch.optim.optimizer": "Optimizer",
+    "torch.optim._adafactor": "Adafactor",
+    "torch.nn.modules.rnn": "RNNBase",
+    "torch.nn.quantized.modules.linear": "LinearPackedParams",
+    "torch.ao.nn.quantized.modules.linear": "LinearPackedParams",
+    "torch.nn.quantized.modules.conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
+    "torch.ao.nn.quantized.modules.conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
+    "torch.distributions.transforms": "PowerTransform AffineTransform",
+    "torchmetrics.metric": "Metric",
+    "transformers.utils.generic": "ModelOutput",
+    "transformers.file_utils": "ModelOutput",
+    "transformers.configuration_utils": "PreTrainedConfig PretrainedConfig",
+    "statsmodels.base.wrapper": "ResultsWrapper",
+    "omegaconf.nodes": "FloatNode",
+    "omegaconf.listconfig": "ListConfig",
+    "omegaconf.dictconfig": "DictConfig",
+    "omegaconf.tupleconfig": "TupleConfig",
+    "omegaconf.basecontainer": "BaseContainer",
+    "networkx.classes.graph": "Graph",
+    "networkx.classes.digraph": "DiGraph",
+    "networkx.classes.multigraph": "MultiGraph",
+    "networkx.classes.multidigraph": "MultiDiGraph",
 }
 CONTAINERS = {"dict", "list", "set", "OrderedDict", "defaultdict", "UserDict", "UserList", "Counter", "deque", "Dict", "List", "MutableMapping", "ModelOutput"}
 ENUMS = {"Enum", "IntEnum", "Flag", "IntFlag", "StrEnum", "ExplicitEnum", "str_enum"}
 #: what a loader calls of a class that it makes instances of
 GUARDED = ("__new__", "__setstate__", "__getattr__", "__setattr__", "__hash__", "__eq__")
 GUARDED_CONTAINER = ("__setitem__", "append", "extend", "add", "update")
-SELF_CALL = re.compile(r"\b(?:self|cls|super\(\))\.(\w+)\(")
+#: what such a method may call besides methods of its own class; anything else leaves the class out until it is reviewed
+SAFE_CALLS = set("""
+    super isinstance issubclass hasattr getattr setattr delattr len dict list tuple set frozenset str int float bool type object
+    range zip enumerate sorted reversed any all min max abs sum map iter next repr id hash callable vars format print
+    update items keys values pop get setdefault copy append extend add insert index remove discard clear count sort
+    startswith endswith split join strip replace lower upper encode decode popitem move_to_end
+    __new__ __init__ __setstate__ __getattr__ __setattr__ __getattribute__ __setitem__ __getitem__ __hash__ __eq__ __delattr__
+    __reduce__ __class__ __init_subclass__ __post_init__ fromkeys mro
+    warn warn_deprecated deprecate ValueError TypeError AttributeError KeyError NotImplementedError RuntimeError IndexError
+    DeprecationWarning FutureWarning UserWarning InconsistentVersionWarning Version
+    OrderedDict defaultdict Counter deque namedtuple WeakKeyDictionary WeakValueDictionary WeakSet ref proxy
+    array asarray asanyarray zeros ones empty arange shape reshape view astype ascontiguousarray array_equal equal dtype ndarray
+    dataclass field replace field_names is_tensor tensor RLock Lock deepcopy
+""".split())
 
 
 class Library:
@@ -99,7 +169,8 @@ def read_sources(root, library):
                 continue
             path = os.path.join(folder, file)
             module = module_of(path, root)
-            if module.split(".")[0] not in SCOPE:
+            scoped = in_scope(module)
+            if not scoped and not any(module == f or module.startswith(f + ".") for f in FUNCTIONS):
                 continue
             try:
                 text = open(path, encoding="utf-8").read()
@@ -107,7 +178,6 @@ def read_sources(root, library):
                 lines = text.splitlines()
             except (SyntaxError, UnicodeDecodeError, ValueError):
                 continue
-            scoped = in_scope(module)
             for node in walk_top(tree.body):
                 if isinstance(node, ast.ClassDef):
                     reason = None
@@ -118,7 +188,7 @@ def read_sources(root, library):
                         if item.name in ("__del__", "__getattribute__", "__getinitargs__"):
                             reason = item.name
                         body = "\n".join(lines[item.lineno - 1 : item.end_lineno])
-                        methods[item.name] = (SUSPECT.search(body), set(SELF_CALL.findall(body)))
+                        methods[item.name] = (SUSPECT.search(body), *calls_of(item))
                     library.methods.setdefault((module, node.name), methods)
                     library.classes.setdefault((module, node.name), ([base_name(b) for b in node.bases], reason, False, scoped))
                     library.by_name[node.name].append((module, node.name))
@@ -129,6 +199,24 @@ def read_sources(root, library):
                     for target in node.targets:
                         if isinstance(target, ast.Name):
                             library.classes.setdefault((module, target.id), (["tuple"], None, False, scoped))
+
+
+def calls_of(function):
+    """(names called on self, names called on anything else)"""
+    own, other = set(), set()
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Name):
+            other.add(called.id)
+        elif isinstance(called, ast.Attribute):
+            base = called.value
+            is_own = isinstance(base, ast.Name) and base.id in ("self", "cls") or isinstance(base, ast.Call) and base_name(base.func) == "super"
+            (own if is_own else other).add(called.attr)
+        else:
+            other.add("?")
+    return own, other
 
 
 def walk_top(body):
@@ -191,13 +279,17 @@ def suspect_method(library, key, names):
             method = library.methods.get(owner, {}).get(name)
             if method is None:
                 continue
-            found, called = method
+            found, called, other = method
             if owner[1] in REVIEWED.get(owner[0], "").split():
                 break
-            if found:
-                return f"{owner[1]}.{name}: {found.group(0)}"
+            unknown = sorted(other - SAFE_CALLS)
+            if unknown or found and found.group(1) not in ("getattr", "setattr"):
+                return f"{owner[0]}.{owner[1]}.{name} calls {unknown or found.group(0)}"
             todo += called
             break
+        else:
+            if name not in SAFE_CALLS and name not in GUARDED + GUARDED_CONTAINER:
+                return f"a base outside of the sources defines {name}"
     return None
 
 

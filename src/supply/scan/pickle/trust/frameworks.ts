@@ -123,6 +123,9 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
       'torch.amp.grad_scaler': 'GradScaler OptState',
       'torch.cuda.amp.grad_scaler': 'GradScaler',
       'torch.utils.data.dataset': 'Subset TensorDataset ConcatDataset',
+      'scipy.spatial.transform._rotation': 'Rotation Slerp',
+      'scipy.spatial.transform.rotation': 'Rotation Slerp',
+      'scipy.spatial.transform._rigid_transform': 'RigidTransform',
       'sklearn.tree._tree': 'Tree',
       'sklearn.neighbors._kd_tree': 'KDTree KDTree32 KDTree64',
       'sklearn.neighbors._ball_tree': 'BallTree BallTree32 BallTree64',
@@ -138,6 +141,7 @@ export const FRAMEWORKS: readonly TrustGroup[] = [
     uses: INSTANCE,
     args: 'any',
     names: {
+      'pandas.core.indexes.numeric': 'Int64Index UInt64Index Float64Index NumericIndex IntegerIndex',
       'sklearn.externals.joblib.numpy_pickle': 'NumpyArrayWrapper NDArrayWrapper ZNDArrayWrapper',
       'torch.nn.utils.weight_norm': 'WeightNorm',
       'torch.nn.utils.spectral_norm':

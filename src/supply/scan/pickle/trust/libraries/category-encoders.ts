@@ -27,7 +27,7 @@ export const CATEGORY_ENCODERS: LibraryTable = {
     'category_encoders.sum_coding': 'SumEncoder',
     'category_encoders.target_encoder': 'TargetEncoder',
     'category_encoders.utils':
-      'BaseEncoder EncoderTags SupervisedTransformerMixin UnsupervisedTransformerMixin',
+      'BaseEncoder EncoderTags SupervisedTransformerMixin TransformerWithTargetMixin UnsupervisedTransformerMixin',
     'category_encoders.woe': 'WOEEncoder',
     'category_encoders.wrapper': 'NestedCVWrapper PolynomialWrapper',
   },

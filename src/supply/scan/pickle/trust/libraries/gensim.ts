@@ -7,17 +7,26 @@ export const GENSIM: LibraryTable = {
     'gensim.models': 'VocabTransform',
     'gensim.models._fasttext_bin': 'Model',
     'gensim.models.atmodel': 'AuthorTopicModel AuthorTopicState',
+    'gensim.models.base_any2vec': 'BaseAny2VecModel BaseWordEmbeddingsModel',
     'gensim.models.basemodel': 'BaseTopicModel',
     'gensim.models.bm25model': 'AtireBM25Model BM25ABC LuceneBM25Model OkapiBM25Model',
     'gensim.models.callbacks':
       'Callback CallbackAny2Vec CoherenceMetric ConvergenceMetric DiffMetric Metric PerplexityMetric',
     'gensim.models.coherencemodel': 'CoherenceModel _make_pipeline',
+    'gensim.models.deprecated.doc2vec':
+      'Doc2Vec Doctag DocvecsArray LabeledSentence TaggedBrownCorpus TaggedDocument TaggedLineDocument',
+    'gensim.models.deprecated.fasttext': 'FastText',
+    'gensim.models.deprecated.fasttext_wrapper': 'FastText FastTextKeyedVectors',
+    'gensim.models.deprecated.keyedvectors': 'EuclideanKeyedVectors KeyedVectorsBase Vocab',
+    'gensim.models.deprecated.old_saveload': 'SaveLoad',
+    'gensim.models.deprecated.word2vec': 'BrownCorpus LineSentence PathLineSentences Text8Corpus Word2Vec',
     'gensim.models.doc2vec':
-      'Doc2Vec Doc2VecTrainables Doc2VecVocab Doctag TaggedBrownCorpus TaggedDocument TaggedLineDocument',
+      'Doc2Vec Doc2VecTrainables Doc2VecVocab Doctag LabeledSentence TaggedBrownCorpus TaggedDocument TaggedLineDocument',
     'gensim.models.ensemblelda': 'CBDBSCAN Cluster EnsembleLda Topic',
     'gensim.models.fasttext': 'FastText FastTextKeyedVectors FastTextTrainables FastTextVocab',
     'gensim.models.hdpmodel': 'HdpModel HdpTopicFormatter SuffStats',
-    'gensim.models.keyedvectors': 'CompatVocab KeyedVectors',
+    'gensim.models.keyedvectors':
+      'BaseKeyedVectors CompatVocab Doc2VecKeyedVectors FastTextKeyedVectors KeyedVectors Vocab Word2VecKeyedVectors WordEmbeddingSimilarityIndex WordEmbeddingsKeyedVectors',
     'gensim.models.lda_dispatcher': 'Dispatcher',
     'gensim.models.lda_worker': 'Worker',
     'gensim.models.ldamodel': 'LdaModel LdaState',
@@ -29,7 +38,8 @@ export const GENSIM: LibraryTable = {
     'gensim.models.lsimodel': 'LsiModel Projection',
     'gensim.models.nmf': 'Nmf',
     'gensim.models.normmodel': 'NormModel',
-    'gensim.models.phrases': 'FrozenPhrases Phrases _PhrasesTransformation',
+    'gensim.models.phrases':
+      'FrozenPhrases Phraser Phrases PhrasesTransformation SentenceAnalyzer _PhrasesTransformation',
     'gensim.models.poincare':
       'LexicalEntailmentEvaluation LinkPredictionEvaluation NegativesBuffer PoincareBatch PoincareKeyedVectors PoincareModel PoincareRelations ReconstructionEvaluation',
     'gensim.models.rpmodel': 'RpModel',
@@ -37,6 +47,10 @@ export const GENSIM: LibraryTable = {
     'gensim.models.translation_matrix': 'BackMappingTranslationMatrix Space TranslationMatrix',
     'gensim.models.word2vec':
       'BrownCorpus Heapitem LineSentence PathLineSentences Text8Corpus Word2Vec Word2VecTrainables Word2VecVocab',
+    'gensim.models.wrappers.dtmmodel': 'DtmModel',
+    'gensim.models.wrappers.ldamallet': 'LdaMallet',
+    'gensim.models.wrappers.varembed': 'VarEmbed',
+    'gensim.models.wrappers.wordrank': 'Wordrank',
   },
   called: {},
   containers: {},

@@ -3,7 +3,6 @@ import type { LibraryTable } from '../library.ts'
 
 export const IMBLEARN: LibraryTable = {
   classes: {
-    imblearn: 'LazyLoader',
     'imblearn.base': 'BaseSampler FunctionSampler SamplerMixin',
     'imblearn.combine._smote_enn': 'SMOTEENN',
     'imblearn.combine._smote_tomek': 'SMOTETomek',
@@ -32,7 +31,10 @@ export const IMBLEARN: LibraryTable = {
     'imblearn.under_sampling._prototype_selection._random_under_sampler': 'RandomUnderSampler',
     'imblearn.under_sampling._prototype_selection._tomek_links': 'TomekLinks',
     'imblearn.under_sampling.base': 'BaseCleaningSampler BaseUnderSampler',
+    'imblearn.utils._available_if': '_AvailableIfDescriptor',
     'imblearn.utils._docstring': 'Substitution',
+    'imblearn.utils._param_validation':
+      'HasMethods Hidden Interval Options StrOptions _ArrayLikes _Booleans _CVObjects _Callables _Constraint _InstancesOf _IterablesNotString _MissingValues _NanConstraint _NoneConstraint _PandasNAConstraint _RandomStates _SparseMatrices _VerboseHelper',
     'imblearn.utils._tags': 'InputTags SamplerTags Tags',
     'imblearn.utils._validation': 'ArraysTransformer',
   },

@@ -4,11 +4,11 @@ import type { LibraryTable } from '../library.ts'
 export const LIGHTGBM: LibraryTable = {
   classes: {
     'lightgbm.basic':
-      'Booster Dataset EvalResult LGBMDeprecationWarning LightGBMError Sequence _ConfigAliases _DummyLogger _InnerPredictor _TempFile',
+      'Booster Dataset EvalResult LGBMDeprecationWarning LightGBMError Sequence _ArrowCArray _ConfigAliases _DummyLogger _InnerPredictor _TempFile',
     'lightgbm.callback':
       'CallbackEnv EarlyStopException _EarlyStoppingCallback _LogEvaluationCallback _RecordEvaluationCallback _ResetParameterCallback',
     'lightgbm.compat':
-      'Client _LGBMClassifierBase _LGBMModelBase _LGBMRegressorBase dask_Array dask_DataFrame dask_Series dt_DataTable pd_CategoricalDtype pd_DataFrame pd_Series',
+      'Client DataFrame DataTable Future LGBMDeprecationWarning Series _LGBMClassifierBase _LGBMModelBase _LGBMRegressorBase arrow_cffi dask_Array dask_DataFrame dask_Series dt_DataTable np_random_Generator pa_Array pa_ChunkedArray pa_Table pa_compute pd_CategoricalDtype pd_DataFrame pd_Series',
     'lightgbm.sklearn':
       'LGBMClassifier LGBMModel LGBMRanker LGBMRegressor _EvalFunctionWrapper _ObjectiveFunctionWrapper',
   },

@@ -11,7 +11,7 @@ export const NETWORKX: LibraryTable = {
     'networkx.classes.multidigraph': 'MultiDiGraph',
     'networkx.classes.multigraph': 'MultiGraph',
     'networkx.classes.reportviews':
-      'DegreeView DiDegreeView DiMultiDegreeView EdgeDataView EdgeView EdgeViewABC InDegreeView InEdgeDataView InEdgeView InMultiDegreeView InMultiEdgeDataView InMultiEdgeView MultiDegreeView MultiEdgeDataView MultiEdgeView NodeDataView NodeView OutDegreeView OutEdgeDataView OutEdgeView OutMultiDegreeView OutMultiEdgeDataView OutMultiEdgeView',
+      'DegreeView DiDegreeView DiMultiDegreeView EdgeView EdgeViewABC InDegreeView InEdgeView InMultiDegreeView InMultiEdgeView MultiDegreeView MultiEdgeView NodeDataView NodeView OutDegreeView OutEdgeView OutMultiDegreeView OutMultiEdgeView',
   },
   called: {},
   containers: {},

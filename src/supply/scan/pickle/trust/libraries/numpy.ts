@@ -8,7 +8,7 @@ export const NUMPY: LibraryTable = {
     'numpy.core.records': 'format_parser',
     'numpy.ma': 'MaskedArray',
     'numpy.ma.core':
-      'MAError MaskError MaskedArray MaskedArrayFutureWarning MaskedConstant MaskedIterator _DomainCheckInterval _DomainGreater _DomainGreaterEqual _DomainSafeDivide _DomainTan _DomainedBinaryOperation _MaskedBinaryOperation _MaskedPrintOption _MaskedUFunc _MaskedUnaryOperation _convert2ma _extrema_operation _frommethod mvoid',
+      'MAError MaskError MaskedArrayFutureWarning MaskedIterator _DomainCheckInterval _DomainGreater _DomainGreaterEqual _DomainSafeDivide _DomainTan _DomainedBinaryOperation _MaskedBinaryOperation _MaskedPrintOption _MaskedUFunc _MaskedUnaryOperation _convert2ma _extrema_operation _frommethod',
     'numpy.ma.extras':
       'MAxisConcatenator _fromnxfunction _fromnxfunction_allargs _fromnxfunction_args _fromnxfunction_seq _fromnxfunction_single mr_class',
     'numpy.ma.timer_comparison': 'ModuleTester',

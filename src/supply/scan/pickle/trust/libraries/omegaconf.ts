@@ -43,8 +43,6 @@ export const OMEGACONF: LibraryTable = {
     'omegaconf.vendor.antlr4.TokenStreamRewriter': 'TokenStreamRewriter',
     'omegaconf.vendor.antlr4.atn.ATN': 'ATN',
     'omegaconf.vendor.antlr4.atn.ATNConfig': 'ATNConfig LexerATNConfig',
-    'omegaconf.vendor.antlr4.atn.ATNConfigSet': 'ATNConfigSet OrderedATNConfigSet',
-    'omegaconf.vendor.antlr4.atn.ATNDeserializationOptions': 'ATNDeserializationOptions',
     'omegaconf.vendor.antlr4.atn.ATNDeserializer': 'ATNDeserializer',
     'omegaconf.vendor.antlr4.atn.ATNSimulator': 'ATNSimulator',
     'omegaconf.vendor.antlr4.atn.ATNState':

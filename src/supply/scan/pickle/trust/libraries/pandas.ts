@@ -4,13 +4,13 @@ import type { LibraryTable } from '../library.ts'
 export const PANDAS: LibraryTable = {
   classes: {
     pandas:
-      'ArrowDtype BooleanDtype Categorical CategoricalDtype CategoricalIndex DataFrame DateOffset DatetimeIndex DatetimeTZDtype Flags Float32Dtype Float64Dtype Grouper Index Int16Dtype Int32Dtype Int64Dtype Int8Dtype IntervalDtype IntervalIndex MultiIndex NamedAgg PeriodDtype PeriodIndex RangeIndex Series SparseDtype StringDtype TimedeltaIndex UInt16Dtype UInt32Dtype UInt64Dtype UInt8Dtype',
+      'ArrowDtype BooleanDtype Categorical CategoricalDtype CategoricalIndex DataFrame DateOffset DatetimeTZDtype Flags Float32Dtype Float64Dtype Grouper Index Int16Dtype Int32Dtype Int64Dtype Int8Dtype IntervalDtype IntervalIndex MultiIndex NamedAgg PeriodDtype Series SparseDtype StringDtype UInt16Dtype UInt32Dtype UInt64Dtype UInt8Dtype',
     'pandas.api.executors': 'BaseExecutionEngine',
     'pandas.api.extensions': 'ExtensionArray ExtensionDtype ExtensionScalarOpsMixin',
     'pandas.api.indexers': 'BaseIndexer FixedForwardWindowIndexer VariableOffsetWindowIndexer',
     'pandas.api.interchange': 'DataFrame',
     'pandas.api.typing':
-      'DataFrameGroupBy DatetimeIndexResamplerGroupBy Expanding ExpandingGroupBy ExponentialMovingWindow ExponentialMovingWindowGroupBy Expression PeriodIndexResamplerGroupBy Resampler Rolling RollingGroupBy SeriesGroupBy TimeGrouper TimedeltaIndexResamplerGroupBy Window',
+      'DatetimeIndexResamplerGroupBy Expanding ExpandingGroupBy ExponentialMovingWindow ExponentialMovingWindowGroupBy Expression PeriodIndexResamplerGroupBy Rolling RollingGroupBy TimeGrouper TimedeltaIndexResamplerGroupBy Window',
     'pandas.arrays':
       'ArrowExtensionArray ArrowStringArray BooleanArray DatetimeArray FloatingArray IntegerArray IntervalArray NumpyExtensionArray PeriodArray SparseArray StringArray TimedeltaArray',
     'pandas.core._numba.extensions': 'ILocModel IlocType IndexModel IndexType SeriesModel SeriesType',
@@ -50,15 +50,13 @@ export const PANDAS: LibraryTable = {
     'pandas.core.arrays.timedeltas': 'TimedeltaArray',
     'pandas.core.base':
       'DataError GroupByError IndexOpsMixin NoNewAttributesMixin PandasObject SelectionMixin ShallowMixin SpecificationError StringMixin',
-    'pandas.core.col': 'Expression',
     'pandas.core.common': 'SettingWithCopyError SettingWithCopyWarning',
     'pandas.core.computation.common': 'NameResolutionError',
     'pandas.core.computation.engines': 'AbstractEngine NumExprClobberingError NumExprEngine PythonEngine',
     'pandas.core.computation.expr': 'BaseExprVisitor Expr PandasExprVisitor PythonExprVisitor',
-    'pandas.core.computation.ops':
-      'BinOp Constant Div FuncNode MathCall Op Term UnaryOp UndefinedVariableError',
+    'pandas.core.computation.ops': 'BinOp Div FuncNode MathCall Op UnaryOp UndefinedVariableError',
     'pandas.core.computation.pytables':
-      'BinOp ConditionBinOp Constant Expr ExprVisitor FilterBinOp JointConditionBinOp JointFilterBinOp PyTablesExpr PyTablesExprVisitor PyTablesScope Scope Term TermValue UnaryOp',
+      'BinOp ConditionBinOp Expr ExprVisitor FilterBinOp JointConditionBinOp JointFilterBinOp PyTablesExpr PyTablesExprVisitor PyTablesScope Scope TermValue UnaryOp',
     'pandas.core.computation.scope': 'DeepChainMap Scope',
     'pandas.core.describe': 'DataFrameDescriber NDFrameDescriberAbstract SeriesDescriber',
     'pandas.core.dtypes.base': 'ExtensionDtype Registry StorageExtensionDtype',
@@ -70,8 +68,8 @@ export const PANDAS: LibraryTable = {
     'pandas.core.frame': 'DataFrame',
     'pandas.core.generic': 'NDFrame',
     'pandas.core.groupby.base': 'GroupByMixin OutputKey',
-    'pandas.core.groupby.generic': 'DataFrameGroupBy NDFrameGroupBy NamedAgg SeriesGroupBy',
-    'pandas.core.groupby.groupby': 'BaseGroupBy GroupBy GroupByPlot _GroupBy',
+    'pandas.core.groupby.generic': 'NamedAgg',
+    'pandas.core.groupby.groupby': 'BaseGroupBy',
     'pandas.core.groupby.grouper': 'Grouper Grouping',
     'pandas.core.groupby.indexing': 'GroupByIndexingMixin GroupByNthSelector GroupByPositionalSelector',
     'pandas.core.groupby.ops':
@@ -79,20 +77,16 @@ export const PANDAS: LibraryTable = {
     'pandas.core.indexers.objects':
       'BaseIndexer ExpandingIndexer ExponentialMovingWindowIndexer FixedForwardWindowIndexer FixedWindowIndexer GroupByIndexer GroupbyIndexer VariableOffsetWindowIndexer VariableWindowIndexer',
     'pandas.core.indexes.accessors':
-      'ArrowTemporalProperties CombinedDatetimelikeProperties DatetimeProperties PeriodProperties Properties TimedeltaProperties',
+      'ArrowTemporalProperties DatetimeProperties PeriodProperties Properties TimedeltaProperties',
     'pandas.core.indexes.base': 'Index InvalidIndexError',
-    'pandas.core.indexes.category': 'CategoricalIndex',
-    'pandas.core.indexes.datetimelike':
-      'DatetimeIndexOpsMixin DatetimeTimedeltaMixin DatetimelikeDelegateMixin',
+    'pandas.core.indexes.datetimelike': 'DatetimeIndexOpsMixin DatetimelikeDelegateMixin',
     'pandas.core.indexes.datetimes': 'DatetimeDelegateMixin DatetimeIndex',
     'pandas.core.indexes.extension': 'ExtensionIndex NDArrayBackedExtensionIndex',
     'pandas.core.indexes.frozen': 'FrozenNDArray',
-    'pandas.core.indexes.interval': 'IntervalIndex SetopCheck',
+    'pandas.core.indexes.interval': 'SetopCheck',
     'pandas.core.indexes.multi':
       'MultiIndex MultiIndexPyIntEngine MultiIndexUInt16Engine MultiIndexUInt32Engine MultiIndexUInt64Engine MultiIndexUInt8Engine MultiIndexUIntEngine',
-    'pandas.core.indexes.numeric': 'Float64Index Int64Index IntegerIndex NumericIndex UInt64Index',
     'pandas.core.indexes.period': 'PeriodDelegateMixin PeriodIndex',
-    'pandas.core.indexes.range': 'RangeIndex',
     'pandas.core.indexes.timedeltas': 'TimedeltaDelegateMixin TimedeltaIndex',
     'pandas.core.indexing':
       'IndexingError IndexingMixin _AtIndexer _IXIndexer _IndexSlice _LocIndexer _LocationIndexer _NDFrameIndexer _ScalarAccessIndexer _iAtIndexer _iLocIndexer',
@@ -138,9 +132,10 @@ export const PANDAS: LibraryTable = {
     'pandas.core.window.online': 'EWMMeanState',
     'pandas.core.window.rolling':
       'BaseWindow BaseWindowGroupBy BaseWindowGroupby Rolling RollingAndExpandingMixin RollingGroupBy RollingGroupby Window _Rolling _Rolling_and_Expanding _Window',
+    'pandas.errors':
+      'IndexingError InvalidComparison InvalidIndexError LossySetitemError NumExprClobberingError',
     'pandas.tseries.frequencies': '_FrequencyInferer _TimedeltaFrequencyInferer',
-    'pandas.tseries.holiday':
-      'AbstractHolidayCalendar Holiday HolidayCalendarMetaClass USFederalHolidayCalendar',
+    'pandas.tseries.holiday': 'AbstractHolidayCalendar Holiday USFederalHolidayCalendar',
     'pandas.tseries.offsets':
       'BQuarterBegin BQuarterEnd BYearBegin BYearEnd BusinessDay BusinessHour BusinessHourMixin BusinessMixin BusinessMonthBegin BusinessMonthEnd CustomBusinessDay CustomBusinessHour CustomBusinessMonthBegin CustomBusinessMonthEnd DateOffset Day Easter FY5253 FY5253Quarter Hour LastWeekOfMonth Micro Milli Minute MonthBegin MonthEnd MonthOffset Nano QuarterBegin QuarterEnd QuarterOffset Second SemiMonthBegin SemiMonthEnd SemiMonthOffset SingleConstructorOffset Tick Week WeekOfMonth YearBegin YearEnd YearOffset _CustomBusinessMonth _CustomMixin _WeekOfMonthMixin',
   },

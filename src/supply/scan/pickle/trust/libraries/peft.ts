@@ -5,6 +5,8 @@ export const PEFT: LibraryTable = {
   classes: {
     'peft.config': 'PeftConfig PeftConfigMixin PromptLearningConfig',
     'peft.tuners._buffer_dict': 'BufferDict',
+    'peft.tuners.adalora':
+      'AdaLoraConfig AdaLoraLayer AdaLoraModel RankAllocator SVDLinear SVDLinear4bit SVDLinear8bitLt SVDQuantLinear',
     'peft.tuners.adalora.bnb': 'SVDLinear4bit SVDLinear8bitLt',
     'peft.tuners.adalora.config': 'AdaLoraConfig',
     'peft.tuners.adalora.gptq': 'SVDQuantLinear',
@@ -14,6 +16,8 @@ export const PEFT: LibraryTable = {
     'peft.tuners.adamss.config': 'AdamssConfig',
     'peft.tuners.adamss.layer': 'AdamssLayer Linear',
     'peft.tuners.adamss.model': 'AdamssModel',
+    'peft.tuners.adaption_prompt':
+      'AdaptedAttention AdaptionPromptConfig AdaptionPromptModel ModelTypeConfig',
     'peft.tuners.adaption_prompt.config': 'AdaptionPromptConfig ModelTypeConfig',
     'peft.tuners.adaption_prompt.layer': 'AdaptedAttention AdaptedAttentionGPT _BaseAdaptedAttention',
     'peft.tuners.adaption_prompt.model': 'AdaptionPromptModel',
@@ -57,6 +61,7 @@ export const PEFT: LibraryTable = {
     'peft.tuners.hra.config': 'HRAConfig',
     'peft.tuners.hra.layer': 'HRAConv2d HRALayer HRALinear',
     'peft.tuners.hra.model': 'HRAModel',
+    'peft.tuners.ia3': 'IA3Config IA3Layer IA3Model Linear Linear8bitLt',
     'peft.tuners.ia3.bnb': 'Linear4bit Linear8bitLt',
     'peft.tuners.ia3.config': 'IA3Config',
     'peft.tuners.ia3.layer': 'Conv2d Conv3d IA3Layer Linear _ConvNd',
@@ -73,6 +78,8 @@ export const PEFT: LibraryTable = {
     'peft.tuners.lokr.config': 'LoKrConfig',
     'peft.tuners.lokr.layer': 'Conv1d Conv2d Linear LoKrLayer',
     'peft.tuners.lokr.model': 'LoKrModel',
+    'peft.tuners.lora':
+      'Conv2d Embedding Linear Linear4bit Linear8bitLt LoraConfig LoraLayer LoraModel QuantLinear',
     'peft.tuners.lora.aqlm': 'AqlmLoraLinear',
     'peft.tuners.lora.arrow': 'ArrowLoraLinearLayer',
     'peft.tuners.lora.awq': 'AwqLoraLinear',
@@ -109,6 +116,7 @@ export const PEFT: LibraryTable = {
     'peft.tuners.oft.model': 'OFTModel',
     'peft.tuners.osf.config': 'OSFConfig',
     'peft.tuners.osf.model': 'OSFModel',
+    'peft.tuners.p_tuning': 'PromptEncoder PromptEncoderConfig',
     'peft.tuners.p_tuning.config': 'PromptEncoderConfig',
     'peft.tuners.p_tuning.model': 'PromptEncoder',
     'peft.tuners.peanut.config': 'PeanutConfig',
@@ -118,8 +126,10 @@ export const PEFT: LibraryTable = {
     'peft.tuners.poly.layer': 'Linear PolyLayer',
     'peft.tuners.poly.model': 'PolyModel',
     'peft.tuners.poly.router': 'PolyRouter Router',
+    'peft.tuners.prefix_tuning': 'PrefixEncoder PrefixTuningConfig',
     'peft.tuners.prefix_tuning.config': 'PrefixTuningConfig',
     'peft.tuners.prefix_tuning.model': 'PrefixEncoder',
+    'peft.tuners.prompt_tuning': 'PromptEmbedding PromptTuningConfig',
     'peft.tuners.prompt_tuning.config': 'PromptTuningConfig',
     'peft.tuners.prompt_tuning.model': 'PromptEmbedding',
     'peft.tuners.psoft.config': 'PsoftConfig',
@@ -176,7 +186,9 @@ export const PEFT: LibraryTable = {
   },
   called: {
     'peft.tuners.multitask_prompt_tuning.config': 'MultitaskPromptTuningInit',
+    'peft.tuners.p_tuning': 'PromptEncoderReparameterizationType',
     'peft.tuners.p_tuning.config': 'PromptEncoderReparameterizationType',
+    'peft.tuners.prompt_tuning': 'PromptTuningInit',
     'peft.tuners.prompt_tuning.config': 'PromptTuningInit',
     'peft.utils.peft_types': 'PeftType TaskType',
   },

@@ -8,6 +8,7 @@ export const PYTORCH_LIGHTNING: LibraryTable = {
     'pytorch_lightning.callbacks.checkpoint': 'Checkpoint',
     'pytorch_lightning.callbacks.device_stats_monitor': 'DeviceStatsMonitor',
     'pytorch_lightning.callbacks.early_stopping': 'EarlyStopping',
+    'pytorch_lightning.callbacks.fault_tolerance': '_FaultToleranceCheckpoint',
     'pytorch_lightning.callbacks.finetuning': 'BackboneFinetuning BaseFinetuning',
     'pytorch_lightning.callbacks.gradient_accumulation_scheduler': 'GradientAccumulationScheduler',
     'pytorch_lightning.callbacks.lambda_function': 'LambdaCallback',
@@ -17,23 +18,27 @@ export const PYTORCH_LIGHTNING: LibraryTable = {
     'pytorch_lightning.callbacks.model_summary': 'ModelSummary',
     'pytorch_lightning.callbacks.on_exception_checkpoint': 'OnExceptionCheckpoint',
     'pytorch_lightning.callbacks.prediction_writer': 'BasePredictionWriter WriteInterval',
+    'pytorch_lightning.callbacks.progress.base': 'ProgressBarBase',
     'pytorch_lightning.callbacks.progress.progress_bar': 'ProgressBar',
     'pytorch_lightning.callbacks.progress.rich_progress':
       'BatchesProcessedColumn CustomBarColumn CustomInfiniteTask CustomProgress CustomTimeColumn MetricsTextColumn ProcessingSpeedColumn RichProgressBar RichProgressBarTheme _RefreshThread',
     'pytorch_lightning.callbacks.progress.tqdm_progress': 'TQDMProgressBar Tqdm',
     'pytorch_lightning.callbacks.pruning': 'ModelPruning _LayerRef',
+    'pytorch_lightning.callbacks.quantization': 'QuantizationAwareTraining',
     'pytorch_lightning.callbacks.rich_model_summary': 'RichModelSummary',
     'pytorch_lightning.callbacks.spike': 'SpikeDetection',
     'pytorch_lightning.callbacks.stochastic_weight_avg': 'StochasticWeightAveraging',
     'pytorch_lightning.callbacks.throughput_monitor': 'ThroughputMonitor',
     'pytorch_lightning.callbacks.timer': 'Interval Timer',
     'pytorch_lightning.callbacks.weight_averaging': 'EMAWeightAveraging WeightAveraging',
-    'pytorch_lightning.utilities.enums': 'GradClipAlgorithmType',
-    'pytorch_lightning.utilities.parsing': 'AttributeDict',
+    'pytorch_lightning.utilities.enums':
+      'AMPType AutoRestartBatchKeys GradClipAlgorithmType PrecisionType _FaultTolerantMode',
   },
   called: {
     'pytorch_lightning.callbacks.early_stopping': 'EarlyStoppingReason',
   },
-  containers: {},
+  containers: {
+    'pytorch_lightning.utilities.parsing': 'AttributeDict',
+  },
   functions: {},
 }

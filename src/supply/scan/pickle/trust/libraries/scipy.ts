@@ -3,6 +3,7 @@ import type { LibraryTable } from '../library.ts'
 
 export const SCIPY: LibraryTable = {
   classes: {
+    'scipy._lib._util': '_FunctionWrapper',
     'scipy.interpolate._bary_rational': 'AAA FloaterHormannInterpolator _BarycentricRational',
     'scipy.interpolate._bsplines': 'BSpline',
     'scipy.interpolate._cubic': 'Akima1DInterpolator CubicHermiteSpline CubicSpline PchipInterpolator',
@@ -73,13 +74,11 @@ export const SCIPY: LibraryTable = {
     'scipy.optimize.zeros': 'RootResults TOMS748Solver',
     'scipy.signal._czt': 'CZT ZoomFFT',
     'scipy.signal._filter_design': 'BadCoefficients',
-    'scipy.signal._ltisys':
-      'Bunch LinearTimeInvariant StateSpace StateSpaceContinuous StateSpaceDiscrete TransferFunction TransferFunctionContinuous TransferFunctionDiscrete ZerosPolesGain ZerosPolesGainContinuous ZerosPolesGainDiscrete dlti lti',
+    'scipy.signal._ltisys': 'Bunch LinearTimeInvariant dlti lti',
     'scipy.signal._short_time_fft': 'ShortTimeFFT',
     'scipy.signal._upfirdn': '_UpFIRDn',
     'scipy.signal.filter_design': 'BadCoefficients',
-    'scipy.signal.ltisys':
-      'Bunch LinearTimeInvariant StateSpace StateSpaceContinuous StateSpaceDiscrete TransferFunction TransferFunctionContinuous TransferFunctionDiscrete ZerosPolesGain ZerosPolesGainContinuous ZerosPolesGainDiscrete dlti lti',
+    'scipy.signal.ltisys': 'Bunch LinearTimeInvariant dlti lti',
     'scipy.sparse._base': 'SparseEfficiencyWarning SparseFormatWarning SparseWarning _spbase sparray',
     'scipy.sparse._bsr': '_bsr_base bsr_array bsr_matrix',
     'scipy.sparse._compressed': '_cs_matrix',
@@ -121,7 +120,7 @@ export const SCIPY: LibraryTable = {
       'CDistMetricWrapper CDistWeightedMetricWrapper MetricInfo PDistMetricWrapper PDistWeightedMetricWrapper',
     'scipy.spatial.kdtree': 'KDTree Rectangle',
     'scipy.spatial.transform._rigid_transform': 'RigidTransform',
-    'scipy.spatial.transform._rotation': 'Rotation Slerp',
+    'scipy.spatial.transform._rotation': 'Slerp',
     'scipy.spatial.transform._rotation_spline': 'RotationSpline',
     'scipy.spatial.transform.rotation': 'Rotation Slerp',
     'scipy.stats._axis_nan_policy': 'SmallSampleWarning',

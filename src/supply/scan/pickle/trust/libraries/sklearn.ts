@@ -17,7 +17,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.callback._callback_support': 'CallbackSupportMixin',
     'sklearn.callback._progressbar':
       'ProgressBar RichProgressMonitor RichTask _Progress _StyledColumnMixin _StyledPercentageColumn _StyledTimeRemainingColumn',
-    'sklearn.callback._scoring_monitor': 'ScoringMonitor ScoringMonitorLog',
+    'sklearn.callback._scoring_monitor': 'ScoringMonitorLog',
     'sklearn.callback._transport': 'ListenerHandle',
     'sklearn.cluster._affinity_propagation': 'AffinityPropagation',
     'sklearn.cluster._agglomerative': 'AgglomerativeClustering FeatureAgglomeration',
@@ -38,6 +38,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.cluster.hierarchical': 'AgglomerativeClustering FeatureAgglomeration',
     'sklearn.cluster.k_means_': 'KMeans MiniBatchKMeans',
     'sklearn.cluster.mean_shift_': 'MeanShift',
+    'sklearn.cluster.optics_': 'OPTICS',
     'sklearn.cluster.spectral': 'SpectralClustering',
     'sklearn.compose._column_transformer': 'ColumnTransformer make_column_selector',
     'sklearn.compose._target': 'TransformedTargetRegressor',
@@ -87,7 +88,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.ensemble._forest':
       'BaseForest ExtraTreesClassifier ExtraTreesRegressor ForestClassifier ForestRegressor RandomForestClassifier RandomForestRegressor RandomTreesEmbedding',
     'sklearn.ensemble._gb':
-      'BaseGradientBoosting GradientBoostingClassifier GradientBoostingRegressor VerboseReporter',
+      'BaseGradientBoosting BinomialDeviance ClassificationLossFunction ExponentialLoss GradientBoostingClassifier GradientBoostingRegressor HuberLossFunction LeastAbsoluteError LeastSquaresError LogOddsEstimator LossFunction MeanEstimator MultinomialDeviance PriorProbabilityEstimator QuantileEstimator QuantileLossFunction RegressionLossFunction ScaledLogOddsEstimator VerboseReporter ZeroEstimator',
     'sklearn.ensemble._gb_losses':
       'BinomialDeviance ClassificationLossFunction ExponentialLoss HuberLossFunction LeastAbsoluteError LeastSquaresError LossFunction MultinomialDeviance QuantileLossFunction RegressionLossFunction',
     'sklearn.ensemble._hist_gradient_boosting.binning': '_BinMapper',
@@ -108,6 +109,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.ensemble.gradient_boosting':
       'BaseGradientBoosting BinomialDeviance ClassificationLossFunction ExponentialLoss GradientBoostingClassifier GradientBoostingRegressor HuberLossFunction LeastAbsoluteError LeastSquaresError LogOddsEstimator LossFunction MeanEstimator MultinomialDeviance PriorProbabilityEstimator QuantileEstimator QuantileLossFunction RegressionLossFunction ScaledLogOddsEstimator VerboseReporter ZeroEstimator',
     'sklearn.ensemble.iforest': 'IsolationForest',
+    'sklearn.ensemble.voting': 'VotingClassifier VotingRegressor _BaseVoting',
     'sklearn.ensemble.voting_classifier': 'VotingClassifier',
     'sklearn.ensemble.weight_boosting': 'AdaBoostClassifier AdaBoostRegressor BaseWeightBoosting',
     'sklearn.exceptions':
@@ -143,6 +145,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.impute._base': 'MissingIndicator SimpleImputer _BaseImputer',
     'sklearn.impute._iterative': 'IterativeImputer _ImputerTriplet',
     'sklearn.impute._knn': 'KNNImputer',
+    'sklearn.inspection._partial_dependence': 'PartialDependenceDisplay',
     'sklearn.inspection._plot.decision_boundary': 'DecisionBoundaryDisplay',
     'sklearn.inspection._plot.partial_dependence': 'PartialDependenceDisplay',
     'sklearn.isotonic': 'IsotonicRegression',
@@ -186,7 +189,7 @@ export const SKLEARN: LibraryTable = {
       'BaseRandomizedLinearModel RandomizedLasso RandomizedLogisticRegression',
     'sklearn.linear_model.ransac': 'RANSACRegressor',
     'sklearn.linear_model.ridge':
-      'Ridge RidgeCV RidgeClassifier RidgeClassifierCV _BaseRidge _BaseRidgeCV _RidgeGCV',
+      'Ridge RidgeCV RidgeClassifier RidgeClassifierCV _BaseRidge _BaseRidgeCV _RidgeGCV _X_operator _Xt_operator',
     'sklearn.linear_model.stochastic_gradient':
       'BaseSGD BaseSGDClassifier BaseSGDRegressor SGDClassifier SGDRegressor _ValidationScoreCallback',
     'sklearn.linear_model.theil_sen': 'TheilSenRegressor',
@@ -248,6 +251,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.neighbors.classification': 'KNeighborsClassifier RadiusNeighborsClassifier',
     'sklearn.neighbors.kde': 'KernelDensity',
     'sklearn.neighbors.lof': 'LocalOutlierFactor',
+    'sklearn.neighbors.nca': 'NeighborhoodComponentsAnalysis',
     'sklearn.neighbors.nearest_centroid': 'NearestCentroid',
     'sklearn.neighbors.regression': 'KNeighborsRegressor RadiusNeighborsRegressor',
     'sklearn.neighbors.unsupervised': 'NearestNeighbors',
@@ -281,20 +285,20 @@ export const SKLEARN: LibraryTable = {
       'BaseDecisionTree DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor',
     'sklearn.tree._export': 'Sentinel _BaseTreeExporter _DOTTreeExporter _MPLTreeExporter',
     'sklearn.tree._reingold_tilford': 'DrawTree Tree',
-    'sklearn.tree.export': 'Sentinel',
+    'sklearn.tree.export': 'Sentinel _BaseTreeExporter _DOTTreeExporter _MPLTreeExporter',
     'sklearn.tree.tree':
       'BaseDecisionTree DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor',
     'sklearn.utils': 'Memory Parallel parallel_backend',
-    'sklearn.utils._array_api': 'NamespaceAndDevice _ArrayAPIWrapper _NumPyAPIWrapper',
+    'sklearn.utils._array_api': 'NamespaceAndDevice _ArrayAPIWrapper _NumPyApiWrapper',
     'sklearn.utils._available_if': '_AvailableIfDescriptor',
     'sklearn.utils._encode': 'MissingValues',
     'sklearn.utils._estimator_html_repr': '_HTMLDocumentationLinkMixin _IDCounter _VisualBlock',
     'sklearn.utils._metadata_requests':
       'MetadataRequest MetadataRouter MethodMapping MethodMetadataRequest MethodPair RequestMethod RouterMappingPair _MetadataRequester _RoutingNotSupportedMixin',
     'sklearn.utils._mocking':
-      'ArraySlicingWrapper CheckingClassifier MockDataFrame NoSampleWeightWrapper _MockEstimatorOnOffPrediction',
+      'ArraySlicingWrapper CheckingClassifier NoSampleWeightWrapper _MockEstimatorOnOffPrediction',
     'sklearn.utils._param_validation':
-      'HasMethods Hidden Interval InvalidParameterError MissingValues Options RealNotInt StrOptions _ArrayLikes _Booleans _CVObjects _Callables _Constraint _InstancesOf _IterablesNotString _NanConstraint _NoneConstraint _PandasNAConstraint _RandomStates _SparseMatrices _VerboseHelper',
+      'HasMethods Hidden Interval InvalidParameterError MissingValues Options RealNotInt StrOptions _ArrayLikes _Booleans _CVObjects _Callables _Constraint _InstancesOf _IterablesNotString _MissingValues _NanConstraint _NoneConstraint _PandasNAConstraint _RandomStates _SparseMatrices _VerboseHelper',
     'sklearn.utils._pprint': 'KeyValTuple KeyValTupleParam _EstimatorPrettyPrinter',
     'sklearn.utils._repr_html.base': 'ReprHTMLMixin _HTMLDocumentationLinkMixin _IDCounter',
     'sklearn.utils._repr_html.estimator': '_VisualBlock',
@@ -308,7 +312,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.utils.fixes': 'MaskedArray _FuncWrapper loguniform',
     'sklearn.utils.linear_assignment_': '_HungarianState',
     'sklearn.utils.metaestimators': '_AvailableIfDescriptor _BaseComposition _IffHasAttrDescriptor',
-    'sklearn.utils.mocking': 'ArraySlicingWrapper CheckingClassifier MockDataFrame',
+    'sklearn.utils.mocking': 'ArraySlicingWrapper CheckingClassifier',
     'sklearn.utils.optimize': '_LineSearchError',
     'sklearn.utils.parallel': 'Parallel _FuncWrapper',
   },
@@ -392,7 +396,7 @@ export const SKLEARN: LibraryTable = {
     'sklearn.metrics._base':
       '_average_binary_score _average_multiclass_ovo_score _check_pos_label_consistency',
     'sklearn.metrics._classification':
-      '_check_set_wise_labels _check_targets _check_zero_division _log_loss _one_hot_encoding_binary_target _one_hot_encoding_multiclass_target _prf_divide _validate_binary_probabilistic_prediction _validate_multiclass_probabilistic_prediction _warn_prf _weighted_sum accuracy_score balanced_accuracy_score brier_score_loss class_likelihood_ratios classification_report cohen_kappa_score confusion_matrix d2_brier_score d2_log_loss_score f1_score fbeta_score hamming_loss hinge_loss jaccard_score log_loss matthews_corrcoef multilabel_confusion_matrix precision_recall_fscore_support precision_score recall_score zero_one_loss',
+      '_check_set_wise_labels _check_targets _check_zero_division _log_loss _one_hot_encoding_binary_target _one_hot_encoding_multiclass_target _prf_divide _validate_binary_probabilistic_prediction _validate_multiclass_probabilistic_prediction _warn_prf _weighted_sum accuracy_score balanced_accuracy_score brier_score_loss class_likelihood_ratios classification_report cohen_kappa_score confusion_matrix d2_brier_score d2_log_loss_score f1_score fbeta_score hamming_loss hinge_loss jaccard_score jaccard_similarity_score log_loss matthews_corrcoef multilabel_confusion_matrix precision_recall_fscore_support precision_score recall_score zero_one_loss',
     'sklearn.metrics._pairwise_distances_reduction._dispatcher': 'sqeuclidean_row_norms',
     'sklearn.metrics._plot.base':
       '_check_classifer_response_method _check_classifier_response_method _get_response',
@@ -408,32 +412,32 @@ export const SKLEARN: LibraryTable = {
       '_cached_call _check_multimetric_scoring _get_func_repr_or_name _get_response_method _get_response_method_name _passthrough_scorer _threshold_scores_to_class_labels check_scoring get_scorer get_scorer_names make_scorer negative_likelihood_ratio positive_likelihood_ratio',
     'sklearn.metrics.base': '__getattr__ _average_binary_score',
     'sklearn.metrics.classification':
-      '__getattr__ _check_binary_probabilistic_predictions _check_targets _prf_divide _weighted_sum accuracy_score balanced_accuracy_score brier_score_loss classification_report cohen_kappa_score confusion_matrix f1_score fbeta_score hamming_loss hinge_loss jaccard_similarity_score log_loss matthews_corrcoef precision_recall_fscore_support precision_score recall_score zero_one_loss',
+      '__getattr__ _check_binary_probabilistic_predictions _check_set_wise_labels _check_targets _prf_divide _weighted_sum accuracy_score balanced_accuracy_score brier_score_loss classification_report cohen_kappa_score confusion_matrix f1_score fbeta_score hamming_loss hinge_loss jaccard_score jaccard_similarity_score log_loss matthews_corrcoef multilabel_confusion_matrix precision_recall_fscore_support precision_score recall_score zero_one_loss',
     'sklearn.metrics.cluster._bicluster':
       '_check_rows_and_columns _jaccard _pairwise_similarity consensus_score',
     'sklearn.metrics.cluster._supervised':
       '_comb2 _entropy _generalized_average adjusted_mutual_info_score adjusted_rand_score check_clusterings completeness_score contingency_matrix entropy fowlkes_mallows_score homogeneity_completeness_v_measure homogeneity_score mutual_info_score normalized_mutual_info_score pair_confusion_matrix rand_score v_measure_score',
     'sklearn.metrics.cluster._unsupervised':
-      '_silhouette_reduce calinski_harabasz_score check_number_of_labels davies_bouldin_score silhouette_samples silhouette_score',
+      '_silhouette_reduce calinski_harabasz_score calinski_harabaz_score check_number_of_labels davies_bouldin_score silhouette_samples silhouette_score',
     'sklearn.metrics.cluster.bicluster':
       '__getattr__ _check_rows_and_columns _jaccard _pairwise_similarity consensus_score',
     'sklearn.metrics.cluster.expected_mutual_info_fast': '__getattr__',
     'sklearn.metrics.cluster.supervised':
       '__getattr__ _comb2 _generalized_average adjusted_mutual_info_score adjusted_rand_score check_clusterings completeness_score contingency_matrix entropy fowlkes_mallows_score homogeneity_completeness_v_measure homogeneity_score mutual_info_score normalized_mutual_info_score v_measure_score',
     'sklearn.metrics.cluster.unsupervised':
-      '__getattr__ _silhouette_reduce calinski_harabaz_score check_number_of_labels davies_bouldin_score silhouette_samples silhouette_score',
+      '__getattr__ _silhouette_reduce calinski_harabasz_score calinski_harabaz_score check_number_of_labels davies_bouldin_score silhouette_samples silhouette_score',
     'sklearn.metrics.pairwise':
       '_argmin_min_reduce _argmin_reduce _check_chunk_size _dist_wrapper _euclidean_distances _euclidean_distances_upcast _find_floating_dtype_allow_sparse _pairwise_callable _parallel_pairwise _precompute_metric_params _return_float_dtype _transposed_dist_wrapper additive_chi2_kernel check_paired_arrays check_pairwise_arrays chi2_kernel cosine_distances cosine_similarity distance_metrics euclidean_distances haversine_distances kernel_metrics laplacian_kernel linear_kernel manhattan_distances nan_euclidean_distances paired_cosine_distances paired_distances paired_euclidean_distances paired_manhattan_distances pairwise_distances pairwise_distances_argmin pairwise_distances_argmin_min pairwise_distances_chunked pairwise_kernels polynomial_kernel rbf_kernel sigmoid_kernel',
     'sklearn.metrics.pairwise_fast': '__getattr__',
     'sklearn.metrics.ranking':
       '__getattr__ _binary_clf_curve auc average_precision_score coverage_error label_ranking_average_precision_score label_ranking_loss precision_recall_curve roc_auc_score roc_curve',
     'sklearn.metrics.regression':
-      '__getattr__ _check_reg_targets explained_variance_score mean_absolute_error mean_squared_error mean_squared_log_error median_absolute_error r2_score',
+      '__getattr__ _check_reg_targets explained_variance_score max_error mean_absolute_error mean_squared_error mean_squared_log_error median_absolute_error r2_score',
     'sklearn.metrics.scorer':
       '__getattr__ _check_multimetric_scoring _passthrough_scorer check_scoring get_scorer make_scorer',
     'sklearn.preprocessing._data':
       '_handle_zeros_in_scale _is_constant_feature add_dummy_feature binarize maxabs_scale minmax_scale normalize power_transform quantile_transform robust_scale scale',
-    'sklearn.preprocessing._function_transformer': '_identity',
+    'sklearn.preprocessing._function_transformer': '_get_adapter_from_container _identity',
     'sklearn.preprocessing._label':
       '_encode _encode_check_unknown _encode_numpy _encode_python _inverse_binarize_multiclass _inverse_binarize_thresholding label_binarize',
     'sklearn.preprocessing._polynomial': '_create_expansion',

@@ -10,27 +10,27 @@ export const STATSMODELS: LibraryTable = {
     'statsmodels.base._prediction_inference':
       'PredictionResultsBase PredictionResultsDelta PredictionResultsMean PredictionResultsMonotonic',
     'statsmodels.base._screening': 'ScreeningResults VariableScreening',
-    'statsmodels.base.data': 'ModelData PandasData PatsyData',
     'statsmodels.base.distributed_estimation': 'DistributedModel DistributedResults',
-    'statsmodels.base.elastic_net': 'RegularizedResults',
+    'statsmodels.base.elastic_net': 'RegularizedResults RegularizedResultsWrapper',
     'statsmodels.base.model':
-      'GenericLikelihoodModel GenericLikelihoodModelResults LikelihoodModel LikelihoodModelResults Model ResultMixin Results _LLRMixin',
+      'GenericLikelihoodModel GenericLikelihoodModelResults LikelihoodModel LikelihoodModelResults LikelihoodResultsWrapper Model ResultMixin Results _LLRMixin',
     'statsmodels.base.optimizer': 'Optimizer',
     'statsmodels.base.transform': 'BoxCox',
+    'statsmodels.base.wrapper': 'ResultsWrapper',
     'statsmodels.compat._scipy_multivariate_t':
       '_PSD multi_rv_frozen multi_rv_generic multivariate_normal_frozen multivariate_normal_gen multivariate_t_frozen multivariate_t_gen',
     'statsmodels.compat.pytest': 'NoWarningsChecker',
     'statsmodels.discrete._diagnostics_count': 'DispersionResults',
     'statsmodels.discrete.conditional_models':
-      'ConditionalLogit ConditionalMNLogit ConditionalPoisson ConditionalResults _ConditionalModel',
+      'ConditionalLogit ConditionalMNLogit ConditionalPoisson ConditionalResults ConditionalResultsWrapper _ConditionalModel',
     'statsmodels.discrete.count_model':
-      'GenericZeroInflated L1ZeroInflatedGeneralizedPoissonResults L1ZeroInflatedNegativeBinomialResults L1ZeroInflatedPoissonResults ZeroInflatedGeneralizedPoisson ZeroInflatedGeneralizedPoissonResults ZeroInflatedNegativeBinomialP ZeroInflatedNegativeBinomialResults ZeroInflatedPoisson ZeroInflatedPoissonResults ZeroInflatedResults',
+      'GenericZeroInflated L1ZeroInflatedGeneralizedPoissonResults L1ZeroInflatedGeneralizedPoissonResultsWrapper L1ZeroInflatedNegativeBinomialResults L1ZeroInflatedNegativeBinomialResultsWrapper L1ZeroInflatedPoissonResults L1ZeroInflatedPoissonResultsWrapper ZeroInflatedGeneralizedPoisson ZeroInflatedGeneralizedPoissonResults ZeroInflatedGeneralizedPoissonResultsWrapper ZeroInflatedNegativeBinomialP ZeroInflatedNegativeBinomialResults ZeroInflatedNegativeBinomialResultsWrapper ZeroInflatedPoisson ZeroInflatedPoissonResults ZeroInflatedPoissonResultsWrapper ZeroInflatedResults',
     'statsmodels.discrete.diagnostic': 'CountDiagnostic PoissonDiagnostic',
     'statsmodels.discrete.discrete_margins': 'DiscreteMargins Margins',
     'statsmodels.discrete.discrete_model':
-      'BinaryModel BinaryResults CountModel CountResults DiscreteModel DiscreteResults GeneralizedPoisson GeneralizedPoissonResults L1BinaryResults L1CountResults L1GeneralizedPoissonResults L1MultinomialResults L1NegativeBinomialResults L1PoissonResults Logit LogitResults MNLogit MultinomialModel MultinomialResults NegativeBinomial NegativeBinomialP NegativeBinomialPResults NegativeBinomialResults OrderedResults Poisson PoissonResults Probit ProbitResults',
+      'BinaryModel BinaryResults BinaryResultsWrapper CountModel CountResults CountResultsWrapper DiscreteModel DiscreteResults GeneralizedPoisson GeneralizedPoissonResults GeneralizedPoissonResultsWrapper L1BinaryResults L1BinaryResultsWrapper L1CountResults L1CountResultsWrapper L1GeneralizedPoissonResults L1GeneralizedPoissonResultsWrapper L1MultinomialResults L1MultinomialResultsWrapper L1NegativeBinomialResults L1NegativeBinomialResultsWrapper L1PoissonResults L1PoissonResultsWrapper Logit LogitResults MNLogit MultinomialModel MultinomialResults MultinomialResultsWrapper NegativeBinomial NegativeBinomialP NegativeBinomialPResults NegativeBinomialPResultsWrapper NegativeBinomialResults NegativeBinomialResultsWrapper OrderedResults OrderedResultsWrapper Poisson PoissonResults PoissonResultsWrapper Probit ProbitResults',
     'statsmodels.discrete.truncated_model':
-      'HurdleCountModel HurdleCountResults L1HurdleCountResults L1TruncatedLFGenericResults TruncatedLFGeneralizedPoisson TruncatedLFGeneric TruncatedLFGenericResults TruncatedLFNegativeBinomialP TruncatedLFPoisson TruncatedLFPoissonResults TruncatedNegativeBinomialResults _RCensored _RCensoredGeneralizedPoisson _RCensoredGeneric _RCensoredNegativeBinomialP _RCensoredPoisson',
+      'HurdleCountModel HurdleCountResults HurdleCountResultsWrapper L1HurdleCountResults L1HurdleCountResultsWrapper L1TruncatedLFGenericResults L1TruncatedLFGenericResultsWrapper TruncatedLFGeneralizedPoisson TruncatedLFGeneric TruncatedLFGenericResults TruncatedLFGenericResultsWrapper TruncatedLFNegativeBinomialP TruncatedLFPoisson TruncatedLFPoissonResults TruncatedNegativeBinomialResults _RCensored _RCensoredGeneralizedPoisson _RCensoredGeneric _RCensoredNegativeBinomialP _RCensoredPoisson',
     'statsmodels.distributions.bernstein':
       'BernsteinDistribution BernsteinDistributionBV BernsteinDistributionUV',
     'statsmodels.distributions.copula._special': 'Sterling1 Sterling2',
@@ -62,9 +62,10 @@ export const STATSMODELS: LibraryTable = {
     'statsmodels.gam.gam_cross_validation.gam_cross_validation':
       'BaseCV BasePenaltiesPathCV MultivariateGAMCV MultivariateGAMCVPath',
     'statsmodels.gam.gam_penalties': 'MultivariateGamPenalty UnivariateGamPenalty',
-    'statsmodels.gam.generalized_additive_model': 'GLMGam GLMGamResults LogitGam',
+    'statsmodels.gam.generalized_additive_model': 'GLMGam GLMGamResults GLMGamResultsWrapper LogitGam',
     'statsmodels.gam.smooth_basis':
       'AdditiveGamSmoother BSplines CubicSplines CyclicCubicSplines GenericSmoothers PolynomialSmoother UnivariateBSplines UnivariateCubicCyclicSplines UnivariateCubicSplines UnivariateGamSmoother UnivariateGenericSmoother UnivariatePolynomialSmoother',
+    'statsmodels.genmod._prediction': 'PredictionResults',
     'statsmodels.genmod.bayes_mixed_glm':
       'BayesMixedGLMResults BinomialBayesMixedGLM PoissonBayesMixedGLM _BayesMixedGLM _VariationalBayesMixedGLM',
     'statsmodels.genmod.cov_struct':
@@ -75,10 +76,10 @@ export const STATSMODELS: LibraryTable = {
       'CDFLink CLogLog Cauchy Identity InversePower InverseSquared Link Log LogC LogLog Logit NegativeBinomial Power Probit Sqrt cauchy cloglog identity inverse_power inverse_squared log logc logit loglog nbinom probit sqrt',
     'statsmodels.genmod.families.varfuncs': 'Binomial NegativeBinomial Power VarianceFunction',
     'statsmodels.genmod.generalized_estimating_equations':
-      'GEE GEEMargins GEEResults NominalGEE NominalGEEResults OrdinalGEE OrdinalGEEResults ParameterConstraint _Multinomial _MultinomialLogit',
-    'statsmodels.genmod.generalized_linear_model': 'GLM GLMResults _ModuleVariable',
+      'GEE GEEMargins GEEResults GEEResultsWrapper NominalGEE NominalGEEResults NominalGEEResultsWrapper OrdinalGEE OrdinalGEEResults OrdinalGEEResultsWrapper ParameterConstraint _Multinomial _MultinomialLogit',
+    'statsmodels.genmod.generalized_linear_model': 'GLM GLMResults GLMResultsWrapper _ModuleVariable',
     'statsmodels.genmod.qif':
-      'QIF QIFAutoregressive QIFCovariance QIFExchangeable QIFIndependence QIFResults',
+      'QIF QIFAutoregressive QIFCovariance QIFExchangeable QIFIndependence QIFResults QIFResultsWrapper',
     'statsmodels.graphics.functional': 'HdrResults',
     'statsmodels.graphics.gofplots': 'ProbPlot',
     'statsmodels.imputation.bayes_mi': 'BayesGaussMI MI MIResults',
@@ -87,9 +88,9 @@ export const STATSMODELS: LibraryTable = {
     'statsmodels.iolib.summary': 'Summary',
     'statsmodels.iolib.summary2': 'Summary',
     'statsmodels.iolib.table': 'Cell',
-    'statsmodels.miscmodels.count': 'PoissonGMLE PoissonOffsetGMLE PoissonZiGMLE',
+    'statsmodels.miscmodels.count': 'NonlinearDeltaCov PoissonGMLE PoissonOffsetGMLE PoissonZiGMLE',
     'statsmodels.miscmodels.nonlinls': 'Myfunc NonlinearLS Results',
-    'statsmodels.miscmodels.ordinal_model': 'OrderedModel OrderedResults',
+    'statsmodels.miscmodels.ordinal_model': 'OrderedModel OrderedResults OrderedResultsWrapper',
     'statsmodels.miscmodels.tmodel': 'TArma TLinearModel',
     'statsmodels.miscmodels.try_mlecov': 'MLEGLS',
     'statsmodels.multivariate.cancorr': 'CanCorr CanCorrTestResults',
@@ -102,23 +103,24 @@ export const STATSMODELS: LibraryTable = {
     'statsmodels.nonparametric.kde': 'KDEUnivariate',
     'statsmodels.nonparametric.kernel_density': 'KDEMultivariate KDEMultivariateConditional',
     'statsmodels.nonparametric.kernel_regression': 'KernelCensoredReg KernelReg TestRegCoefC TestRegCoefD',
-    'statsmodels.othermod.betareg': 'BetaModel BetaResults',
+    'statsmodels.othermod.betareg': 'BetaModel BetaResults BetaResultsWrapper',
     'statsmodels.regression._prediction': 'PredictionResults',
     'statsmodels.regression._tools': '_MinimalWLS',
     'statsmodels.regression.dimred':
-      'CovarianceReduction DimReductionResults PrincipalHessianDirections SlicedAverageVarianceEstimation SlicedInverseReg _DimReductionRegression',
+      'CovarianceReduction DimReductionResults DimReductionResultsWrapper PrincipalHessianDirections SlicedAverageVarianceEstimation SlicedInverseReg _DimReductionRegression',
     'statsmodels.regression.feasible_gls': 'GLSHet GLSHet2',
-    'statsmodels.regression.linear_model': 'GLS GLSAR OLS OLSResults RegressionModel RegressionResults WLS',
+    'statsmodels.regression.linear_model':
+      'GLS GLSAR OLS OLSResults RegressionModel RegressionResults RegressionResultsWrapper WLS',
     'statsmodels.regression.mixed_linear_model':
-      'MixedLM MixedLMParams MixedLMResults VCSpec _mixedlm_distribution',
+      'MixedLM MixedLMParams MixedLMResults MixedLMResultsWrapper VCSpec _mixedlm_distribution',
     'statsmodels.regression.process_regression':
       'GaussianCovariance ProcessCovariance ProcessMLE ProcessMLEResults',
     'statsmodels.regression.quantile_regression': 'QuantReg QuantRegResults',
-    'statsmodels.regression.recursive_ls': 'RecursiveLS RecursiveLSResults',
+    'statsmodels.regression.recursive_ls': 'RecursiveLS RecursiveLSResults RecursiveLSResultsWrapper',
     'statsmodels.regression.rolling': 'RollingOLS RollingRegressionResults RollingStore RollingWLS',
     'statsmodels.robust.norms':
       'AndrewWave Hampel HuberT LeastSquares MQuantileNorm RamsayE RobustNorm TrimmedMean TukeyBiweight',
-    'statsmodels.robust.robust_linear_model': 'RLM RLMResults',
+    'statsmodels.robust.robust_linear_model': 'RLM RLMResults RLMResultsWrapper',
     'statsmodels.robust.scale': 'Huber HuberScale',
     'statsmodels.sandbox.archive.linalg_covmat':
       'AffineTransform MultivariateNormal MultivariateNormalChol StandardNormal',
@@ -210,60 +212,66 @@ export const STATSMODELS: LibraryTable = {
     'statsmodels.tools.validation.validation': 'PandasWrapper',
     'statsmodels.treatment.treatment_effects':
       'TreatmentEffect TreatmentEffectResults _AIPWGMM _AIPWWLSGMM _IPWGMM _IPWRAGMM _RAGMM _TEGMM _TEGMMGeneric1',
-    'statsmodels.tsa.ar_model': 'AR AROrderSelectionResults ARResults AutoReg AutoRegResults',
+    'statsmodels.tsa.ar_model':
+      'AR AROrderSelectionResults ARResults AutoReg AutoRegResults AutoRegResultsWrapper',
     'statsmodels.tsa.ardl.model':
-      'ARDL ARDLOrderSelectionResults ARDLResults BoundsTestResult UECM UECMResults',
-    'statsmodels.tsa.arima.model': 'ARIMA ARIMAResults',
+      'ARDL ARDLOrderSelectionResults ARDLResults ARDLResultsWrapper BoundsTestResult UECM UECMResults UECMResultsWrapper',
+    'statsmodels.tsa.arima.model': 'ARIMA ARIMAResults ARIMAResultsWrapper',
     'statsmodels.tsa.arima.params': 'SARIMAXParams',
     'statsmodels.tsa.arima.specification': 'SARIMAXSpecification',
     'statsmodels.tsa.arima_model': 'ARIMA ARIMAResults ARMA ARMAResults',
     'statsmodels.tsa.arima_process': 'ArmaProcess',
     'statsmodels.tsa.arma_mle': 'Arma',
     'statsmodels.tsa.base.prediction': 'PredictionResults',
-    'statsmodels.tsa.base.tsa_model': 'TimeSeriesModel TimeSeriesModelResults',
+    'statsmodels.tsa.base.tsa_model': 'TimeSeriesModel TimeSeriesModelResults TimeSeriesResultsWrapper',
     'statsmodels.tsa.descriptivestats': 'TsaDescriptive',
     'statsmodels.tsa.deterministic':
       'CalendarDeterministicTerm CalendarFourier CalendarSeasonality CalendarTimeTrend DeterministicProcess DeterministicTerm Fourier FourierDeterministicTerm Seasonality TimeTrend TimeTrendDeterministicTerm',
     'statsmodels.tsa.exponential_smoothing.base': 'StateSpaceMLEModel StateSpaceMLEResults',
-    'statsmodels.tsa.exponential_smoothing.ets': 'ETSModel ETSResults PredictionResults',
+    'statsmodels.tsa.exponential_smoothing.ets':
+      'ETSModel ETSResults ETSResultsWrapper PredictionResults PredictionResultsWrapper',
     'statsmodels.tsa.forecasting.stl': 'STLForecast STLForecastResults',
     'statsmodels.tsa.forecasting.theta': 'ThetaModel ThetaModelResults',
     'statsmodels.tsa.holtwinters._smoothers': 'HoltWintersArgs',
     'statsmodels.tsa.holtwinters.model': 'ExponentialSmoothing Holt SimpleExpSmoothing _OptConfig',
-    'statsmodels.tsa.holtwinters.results': 'HoltWintersResults',
+    'statsmodels.tsa.holtwinters.results': 'HoltWintersResults HoltWintersResultsWrapper',
     'statsmodels.tsa.mlemodel': 'TSMLEModel',
     'statsmodels.tsa.regime_switching.markov_autoregression':
-      'MarkovAutoregression MarkovAutoregressionResults',
-    'statsmodels.tsa.regime_switching.markov_regression': 'MarkovRegression MarkovRegressionResults',
+      'MarkovAutoregression MarkovAutoregressionResults MarkovAutoregressionResultsWrapper',
+    'statsmodels.tsa.regime_switching.markov_regression':
+      'MarkovRegression MarkovRegressionResults MarkovRegressionResultsWrapper',
     'statsmodels.tsa.regime_switching.markov_switching':
-      'HamiltonFilterResults KimSmootherResults MarkovSwitching MarkovSwitchingParams MarkovSwitchingResults',
+      'HamiltonFilterResults KimSmootherResults MarkovSwitching MarkovSwitchingParams MarkovSwitchingResults MarkovSwitchingResultsWrapper',
     'statsmodels.tsa.seasonal': 'DecomposeResult',
     'statsmodels.tsa.statespace._pykalman_smoother': '_KalmanSmoother',
     'statsmodels.tsa.statespace._quarterly_ar1': 'QuarterlyAR1',
     'statsmodels.tsa.statespace.cfa_simulation_smoother': 'CFASimulationSmoother',
-    'statsmodels.tsa.statespace.dynamic_factor': 'DynamicFactor DynamicFactorResults',
+    'statsmodels.tsa.statespace.dynamic_factor':
+      'DynamicFactor DynamicFactorResults DynamicFactorResultsWrapper',
     'statsmodels.tsa.statespace.dynamic_factor_mq': 'DynamicFactorMQ DynamicFactorMQResults',
-    'statsmodels.tsa.statespace.exponential_smoothing': 'ExponentialSmoothing ExponentialSmoothingResults',
+    'statsmodels.tsa.statespace.exponential_smoothing':
+      'ExponentialSmoothing ExponentialSmoothingResults ExponentialSmoothingResultsWrapper',
     'statsmodels.tsa.statespace.initialization': 'Initialization',
     'statsmodels.tsa.statespace.kalman_filter': 'FilterResults KalmanFilter PredictionResults',
     'statsmodels.tsa.statespace.kalman_smoother': 'KalmanSmoother SmootherResults',
-    'statsmodels.tsa.statespace.mlemodel': 'MLEModel MLEResults PredictionResults',
+    'statsmodels.tsa.statespace.mlemodel':
+      'MLEModel MLEResults MLEResultsWrapper PredictionResults PredictionResultsWrapper',
     'statsmodels.tsa.statespace.news': 'NewsResults',
     'statsmodels.tsa.statespace.representation':
       'FrozenRepresentation MatrixWrapper OptionWrapper Representation',
-    'statsmodels.tsa.statespace.sarimax': 'SARIMAX SARIMAXResults',
+    'statsmodels.tsa.statespace.sarimax': 'SARIMAX SARIMAXResults SARIMAXResultsWrapper',
     'statsmodels.tsa.statespace.simulation_smoother': 'SimulationSmoothResults SimulationSmoother',
-    'statsmodels.tsa.statespace.structural': 'UnobservedComponents UnobservedComponentsResults',
-    'statsmodels.tsa.statespace.varmax': 'VARMAX VARMAXResults',
+    'statsmodels.tsa.statespace.structural':
+      'UnobservedComponents UnobservedComponentsResults UnobservedComponentsResultsWrapper',
+    'statsmodels.tsa.statespace.varmax': 'VARMAX VARMAXResults VARMAXResultsWrapper',
     'statsmodels.tsa.stattools': 'ZivotAndrewsUnitRoot',
     'statsmodels.tsa.stl.mstl': 'MSTL',
     'statsmodels.tsa.varma_process': 'VarmaPoly _Var',
-    'statsmodels.tsa.vector_ar.hypothesis_test_results':
-      'CausalityTestResults HypothesisTestResults NormalityTestResults WhitenessTestResults',
+    'statsmodels.tsa.vector_ar.hypothesis_test_results': 'CausalityTestResults',
     'statsmodels.tsa.vector_ar.irf': 'BaseIRAnalysis IRAnalysis',
     'statsmodels.tsa.vector_ar.output': 'VARSummary',
     'statsmodels.tsa.vector_ar.svar_model': 'SVAR SVARProcess SVARResults',
-    'statsmodels.tsa.vector_ar.var_model': 'FEVD LagOrderResults VAR VARProcess VARResults',
+    'statsmodels.tsa.vector_ar.var_model': 'FEVD LagOrderResults VAR VARProcess VARResults VARResultsWrapper',
     'statsmodels.tsa.vector_ar.vecm': 'CointRankResults JohansenTestResult VECM VECMResults',
     'statsmodels.tsa.x13': 'SeriesSpec Spec X13ArimaAnalysisResult _freq_to_period',
   },

@@ -76,12 +76,12 @@ export const TIMM: LibraryTable = {
       'BasicBlock BottleneckBlock ByoBlockCfg ByoModelCfg ByobNet DarkBlock DownsampleAvg EdgeBlock LayerFn MobileOneBlock RepVggBlock SelfAttnBlock Stem',
     'timm.models.cait': 'Cait ClassAttn LayerScaleBlock LayerScaleBlockClassAttn TalkingHeadAttn',
     'timm.models.coat': 'CoaT ConvPosEnc ConvRelPosEnc FactorAttnConvRelPosEnc ParallelBlock SerialBlock',
-    'timm.models.convit': 'Block ConVit GPSA MHSA',
+    'timm.models.convit': 'Block ConViT ConVit GPSA MHSA',
     'timm.models.convmixer': 'ConvMixer Residual',
     'timm.models.convnext': 'ConvNeXt ConvNeXtBlock ConvNeXtStage Downsample',
     'timm.models.cpubone':
       'CPUBone CPUBoneBlock ClsHead ConvAttention ConvLayer FusedMBConv LinearLayer MBConv ResidualBlock',
-    'timm.models.crossvit': 'CrossAttention CrossAttentionBlock CrossVit MultiScaleBlock PatchEmbed',
+    'timm.models.crossvit': 'CrossAttention CrossAttentionBlock CrossViT CrossVit MultiScaleBlock PatchEmbed',
     'timm.models.csatv2':
       'Block CSATv2 Dct1d Dct2d Dct2dStats LearnableDct2d PosConv SpatialAttention SpatialTransformerBlock TransformerBlock',
     'timm.models.cspnet':
@@ -94,14 +94,17 @@ export const TIMM: LibraryTable = {
     'timm.models.deit': 'VisionTransformerDistilled',
     'timm.models.densenet': 'DenseBlock DenseLayer DenseNet DenseTransition',
     'timm.models.dla': 'DLA DlaBasic DlaBottle2neck DlaBottleneck DlaRoot DlaTree',
-    'timm.models.dpn': 'BnAct BnActConv2d DPN DualPathBlock',
+    'timm.models.dpn': 'BnAct BnActConv2d CatBnAct DPN DualPathBlock',
     'timm.models.edgenext':
       'ConvBlock CrossCovarianceAttn EdgeNeXt EdgeNeXtStage PositionalEncodingFourier SplitTransposeBlock',
     'timm.models.efficientformer':
-      'Attention ConvMlpWithNorm Downsample EfficientFormer EfficientFormerStage Flat MetaBlock1d MetaBlock2d Pooling Stem4',
+      'Attention ConvMlpWithNorm Downsample EfficientFormer EfficientFormerStage Flat LayerScale LayerScale2d MetaBlock1d MetaBlock2d Pooling Stem4',
     'timm.models.efficientformer_v2':
       'Attention2d Attention2dDownsample ConvMlpWithNorm ConvNorm Downsample EfficientFormerV2 EfficientFormerV2Block EfficientFormerV2Stage LocalGlobalQuery Stem4',
     'timm.models.efficientnet': 'EfficientNet EfficientNetFeatures',
+    'timm.models.efficientnet_blocks':
+      'CondConvResidual ConvBnAct DepthwiseSeparableConv EdgeResidual InvertedResidual SqueezeExcite',
+    'timm.models.efficientnet_builder': 'EfficientNetBuilder',
     'timm.models.efficientvim':
       'ConvLayer1d ConvLayer2d EfficientViM EfficientViMBlock EfficientViMDistilled EfficientViMStage FFN HSMSSD PatchMerging Stem',
     'timm.models.efficientvit_mit':
@@ -112,13 +115,16 @@ export const TIMM: LibraryTable = {
     'timm.models.fasternet': 'Block FasterNet MLPBlock Partial_conv3 PatchEmbed PatchMerging',
     'timm.models.fastvit':
       'Attention AttentionBlock ConvMlp FastVit FastVitStage LayerScale2d MobileOneBlock PatchEmbed RepConditionalPosEnc RepMixer RepMixerBlock ReparamLargeKernelConv',
+    'timm.models.features': 'FeatureDictNet FeatureHookNet FeatureHooks FeatureInfo FeatureListNet',
     'timm.models.focalnet': 'Downsample FocalModulation FocalNet FocalNetBlock FocalNetStage',
+    'timm.models.fx_features': 'FeatureGraphNet GraphExtractNet',
     'timm.models.gcvit':
-      'Downsample2d FeatureBlock GlobalContextVit GlobalContextVitBlock GlobalContextVitStage MbConvBlock Stem WindowAttentionGlobal',
+      'Downsample2d FeatureBlock GlobalContextVit GlobalContextVitBlock GlobalContextVitStage LayerScale MbConvBlock Stem WindowAttentionGlobal',
     'timm.models.gemma4_vit':
       'Gemma4Attention Gemma4Block Gemma4ClippableLinear Gemma4GatedMlp Gemma4PatchEmbed Gemma4RotaryEmbedding2D Gemma4VisionPooler Gemma4VitClassifier Gemma4VitEncoder',
     'timm.models.ghostnet':
       'GhostBottleneck GhostBottleneckV3 GhostModule GhostModuleV2 GhostModuleV3 GhostNet',
+    'timm.models.gluon_xception': 'Block SeparableConv2d Xception65',
     'timm.models.hgnet':
       'ClassifierHead ConvBNAct EseModule HighPerfGpuBlock HighPerfGpuNet HighPerfGpuStage LearnableAffineBlock LightConvBNAct StemV1 StemV2',
     'timm.models.hiera': 'Hiera HieraBlock MaskUnitAttention PatchEmbed Reroll Unroll',
@@ -128,20 +134,66 @@ export const TIMM: LibraryTable = {
       'ConvBlock ConvNorm FFN IFormer NormLinear RepCPE RepVitClassifier Residual SHMA SHMABlock StageBlock Stem',
     'timm.models.inception_next':
       'ConvMlp InceptionDWConv2d MetaNeXt MetaNeXtBlock MetaNeXtStage MlpClassifierHead',
-    'timm.models.inception_resnet_v2': 'Block17 Block35 Block8 InceptionResnetV2 Mixed_5b Mixed_6a Mixed_7a',
+    'timm.models.inception_resnet_v2':
+      'BasicConv2d Block17 Block35 Block8 InceptionResnetV2 Mixed_5b Mixed_6a Mixed_7a',
     'timm.models.inception_v3':
-      'InceptionA InceptionAux InceptionB InceptionC InceptionD InceptionE InceptionV3',
+      'BasicConv2d InceptionA InceptionAux InceptionB InceptionC InceptionD InceptionE InceptionV3 InceptionV3Aux',
     'timm.models.inception_v4':
-      'InceptionA InceptionB InceptionC InceptionV4 Mixed3a Mixed4a Mixed5a ReductionA ReductionB',
+      'BasicConv2d InceptionA InceptionB InceptionC InceptionV4 Mixed3a Mixed4a Mixed5a ReductionA ReductionB',
+    'timm.models.layers.activations': 'GELU HardMish HardSigmoid HardSwish Mish PReLU Sigmoid Swish Tanh',
+    'timm.models.layers.activations_jit': 'HardMishJit HardSigmoidJit HardSwishJit MishJit SwishJit',
+    'timm.models.layers.activations_me':
+      'HardMishJitAutoFn HardMishMe HardSigmoidJitAutoFn HardSigmoidMe HardSwishJitAutoFn HardSwishMe MishJitAutoFn MishMe SwishJitAutoFn SwishMe',
+    'timm.models.layers.adaptive_avgmax_pool':
+      'AdaptiveAvgMaxPool2d AdaptiveCatAvgMaxPool2d FastAdaptiveAvgPool2d SelectAdaptivePool2d',
+    'timm.models.layers.attention_pool2d': 'AttentionPool2d RotAttentionPool2d',
+    'timm.models.layers.blur_pool': 'BlurPool2d',
+    'timm.models.layers.bottleneck_attn': 'BottleneckAttn PosEmbedRel',
+    'timm.models.layers.cbam':
+      'CbamModule ChannelAttn LightCbamModule LightChannelAttn LightSpatialAttn SpatialAttn',
+    'timm.models.layers.classifier': 'ClassifierHead',
+    'timm.models.layers.cond_conv2d': 'CondConv2d',
+    'timm.models.layers.config': 'set_exportable set_layer_config set_no_jit set_scriptable',
+    'timm.models.layers.conv2d_same': 'Conv2dSame',
+    'timm.models.layers.conv_bn_act': 'ConvNormAct ConvNormActAa',
+    'timm.models.layers.drop': 'DropBlock2d DropPath',
+    'timm.models.layers.eca': 'CecaModule EcaModule',
+    'timm.models.layers.evo_norm':
+      'EvoNorm2dB0 EvoNorm2dB1 EvoNorm2dB2 EvoNorm2dS0 EvoNorm2dS0a EvoNorm2dS1 EvoNorm2dS1a EvoNorm2dS2 EvoNorm2dS2a',
+    'timm.models.layers.filter_response_norm': 'FilterResponseNormAct2d FilterResponseNormTlu2d',
+    'timm.models.layers.gather_excite': 'GatherExcite',
+    'timm.models.layers.global_context': 'GlobalContext',
+    'timm.models.layers.halo_attn': 'HaloAttn PosEmbedRel',
+    'timm.models.layers.inplace_abn': 'InplaceAbn',
+    'timm.models.layers.lambda_layer': 'LambdaLayer',
+    'timm.models.layers.linear': 'Linear',
+    'timm.models.layers.median_pool': 'MedianPool2d',
+    'timm.models.layers.mixed_conv2d': 'MixedConv2d',
+    'timm.models.layers.ml_decoder': 'GroupFC MLDecoder TransformerDecoderLayerOptimal',
+    'timm.models.layers.mlp': 'ConvMlp GatedMlp GluMlp Mlp',
+    'timm.models.layers.non_local_attn': 'BatNonLocalAttn BilinearAttnTransform NonLocalAttn',
+    'timm.models.layers.norm': 'GroupNorm GroupNorm1 LayerNorm LayerNorm2d LayerNormExp2d',
+    'timm.models.layers.norm_act': 'BatchNormAct2d GroupNormAct LayerNormAct LayerNormAct2d SyncBatchNormAct',
+    'timm.models.layers.patch_embed': 'PatchEmbed',
+    'timm.models.layers.pool2d_same': 'AvgPool2dSame MaxPool2dSame',
+    'timm.models.layers.pos_embed': 'FourierEmbed RotaryEmbedding',
+    'timm.models.layers.selective_kernel': 'SelectiveKernel SelectiveKernelAttn',
+    'timm.models.layers.separable_conv': 'SeparableConv2d SeparableConvNormAct',
+    'timm.models.layers.space_to_depth': 'DepthToSpace SpaceToDepth SpaceToDepthJit SpaceToDepthModule',
+    'timm.models.layers.split_attn': 'RadixSoftmax SplitAttn',
+    'timm.models.layers.split_batchnorm': 'SplitBatchNorm2d',
+    'timm.models.layers.squeeze_excite': 'EffectiveSEModule SEModule',
+    'timm.models.layers.std_conv': 'ScaledStdConv2d ScaledStdConv2dSame StdConv2d StdConv2dSame',
+    'timm.models.layers.test_time_pool': 'TestTimePoolHead',
     'timm.models.lcnetv2': 'LCNetV2 RepDepthwiseSeparable',
     'timm.models.levit':
-      'Attention AttentionDownsample ConvNorm Downsample Levit LevitBlock LevitDistilled LevitDownsample LevitMlp LevitStage LinearNorm NormLinear Stem16 Stem8',
+      'Attention AttentionDownsample AttentionSubsample ConvNorm Downsample Levit LevitBlock LevitDistilled LevitDownsample LevitMlp LevitStage LinearNorm NormLinear Residual Stem16 Stem8 Subsample',
     'timm.models.lowformer':
       'ConvAttention ConvLayer FusedMBConv LowFormer LowFormerBlock MBConv ResidualBlock',
     'timm.models.mambaout':
       'Downsample DownsampleNormFirst GatedConvBlock MambaOut MambaOutStage MlpHead Stem',
     'timm.models.maxxvit':
-      'Attention2d AttentionCl ConvNeXtBlock Downsample2d MaxxVit MaxxVitBlock MaxxVitCfg MaxxVitConvCfg MaxxVitStage MaxxVitTransformerCfg MbConvBlock ParallelMaxxVitBlock ParallelPartitionAttention PartitionAttention2d PartitionAttentionCl Stem TransformerBlock2d',
+      'Attention2d AttentionCl ConvNeXtBlock Downsample2d LayerScale LayerScale2d MaxxVit MaxxVitBlock MaxxVitCfg MaxxVitConvCfg MaxxVitStage MaxxVitTransformerCfg MbConvBlock ParallelMaxxVitBlock ParallelPartitionAttention PartitionAttention2d PartitionAttentionCl Stem TransformerBlock2d',
     'timm.models.metaformer':
       'Attention Downsampling GroupNorm1NoBias LayerNorm2dNoBias LayerNormNoBias MetaFormer MetaFormerBlock MetaFormerStage MlpHead Pooling Scale SepConv SquaredReLU StarReLU Stem',
     'timm.models.mlp_mixer': 'Affine MixerBlock MlpMixer ResBlock SpatialGatingBlock SpatialGatingUnit',
@@ -157,9 +209,11 @@ export const TIMM: LibraryTable = {
     'timm.models.nextvit':
       'ConvAttention ConvNormAct EfficientAttention NextConvBlock NextStage NextTransformerBlock NextViT PatchEmbed',
     'timm.models.nfnet': 'DownsampleAvg GammaAct NfCfg NormFreeBlock NormFreeNet',
-    'timm.models.pit': 'ConvEmbedding Pooling PoolingVisionTransformer SequentialTuple Transformer',
+    'timm.models.pit':
+      'ConvEmbedding ConvHeadPooling Pooling PoolingVisionTransformer SequentialTuple Transformer',
     'timm.models.pnasnet':
       'ActConvBn BranchSeparables Cell CellBase CellStem0 FactorizedReduction PNASNet5Large SeparableConv2d',
+    'timm.models.poolformer': 'PatchEmbed PoolFormer PoolFormerBlock Pooling',
     'timm.models.pvt_v2':
       'Attention Block MlpWithDepthwiseConv OverlapPatchEmbed PyramidVisionTransformerStage PyramidVisionTransformerV2',
     'timm.models.qwen3_vit': 'Qwen3VitClassifier Qwen3VitEncoder Qwen3VitPatchMerger',
@@ -173,23 +227,23 @@ export const TIMM: LibraryTable = {
     'timm.models.resnet': 'BasicBlock Bottleneck ResNet',
     'timm.models.resnetv2':
       'Bottleneck DownsampleAvg DownsampleConv PreActBasic PreActBottleneck ResNetStage ResNetV2',
-    'timm.models.rexnet': 'LinearBottleneck RexNet',
-    'timm.models.selecsls': 'SelecSls SelecSlsBlock SelectSeq SequentialList',
+    'timm.models.rexnet': 'LinearBottleneck ReXNetV1 RexNet',
+    'timm.models.selecsls': 'SelecSLS SelecSLSBlock SelecSls SelecSlsBlock SelectSeq SequentialList',
     'timm.models.senet':
       'Bottleneck SEBottleneck SEModule SENet SEResNeXtBottleneck SEResNetBlock SEResNetBottleneck',
     'timm.models.sequencer':
-      'Downsample2d LSTM2d RNN2dBase RNNIdentity Sequencer2d Sequencer2dBlock Sequencer2dStage Shuffle',
+      'Downsample2D Downsample2d LSTM2D LSTM2d PatchEmbed RNN2DBase RNN2dBase RNNIdentity Sequencer2D Sequencer2DBlock Sequencer2d Sequencer2dBlock Sequencer2dStage Shuffle',
     'timm.models.shvit': 'BasicBlock Conv2dNorm FFN NormLinear PatchMerging Residual SHSA SHViT StageBlock',
     'timm.models.sknet': 'SelectiveKernelBasic SelectiveKernelBottleneck',
     'timm.models.starnet': 'Block ConvBN StarNet',
     'timm.models.swiftformer':
       'Block ConvEncoder EfficientAdditiveAttention Embedding LayerScale2d LocalRepresentation Mlp Stage SwiftFormer',
     'timm.models.swin_transformer':
-      'PatchMerging SwinTransformer SwinTransformerBlock SwinTransformerStage WindowAttention',
+      'BasicLayer PatchMerging SwinTransformer SwinTransformerBlock SwinTransformerStage WindowAttention',
     'timm.models.swin_transformer_v2':
-      'PatchMerging SwinTransformerV2 SwinTransformerV2Block SwinTransformerV2Stage WindowAttention',
+      'BasicLayer PatchMerging SwinTransformerBlock SwinTransformerV2 SwinTransformerV2Block SwinTransformerV2Stage WindowAttention',
     'timm.models.swin_transformer_v2_cr':
-      'PatchEmbed PatchMerging SwinTransformerV2Cr SwinTransformerV2CrBlock SwinTransformerV2CrStage WindowMultiHeadAttention',
+      'PatchEmbed PatchMerging SwinTransformerBlock SwinTransformerStage SwinTransformerV2Cr SwinTransformerV2CrBlock SwinTransformerV2CrStage WindowMultiHeadAttention',
     'timm.models.tiny_vit':
       'Attention ConvLayer ConvNorm MBConv NormMlp PatchEmbed PatchMerging TinyVit TinyVitBlock TinyVitStage',
     'timm.models.tnt': 'Attention Block PixelEmbed TNT',
@@ -198,10 +252,10 @@ export const TIMM: LibraryTable = {
     'timm.models.vgg': 'ConvMlp VGG',
     'timm.models.visformer': 'Attention Block SpatialMlp Visformer',
     'timm.models.vision_transformer':
-      'Block DiffParallelScalingBlock ParallelScalingBlock ParallelThingsBlock ResPostBlock VisionTransformer',
-    'timm.models.vision_transformer_hybrid': 'ConvStem',
+      'Attention Block DiffParallelScalingBlock LayerScale ParallelBlock ParallelScalingBlock ParallelThingsBlock ResPostBlock VisionTransformer',
+    'timm.models.vision_transformer_hybrid': 'ConvStem HybridEmbed',
     'timm.models.vision_transformer_relpos':
-      'RelPosAttention RelPosBlock ResPostRelPosBlock VisionTransformerRelPos',
+      'LayerScale RelPosAttention RelPosBias RelPosBlock RelPosMlp ResPostRelPosBlock VisionTransformerRelPos',
     'timm.models.vision_transformer_sam': 'Attention Block VisionTransformerSAM',
     'timm.models.vitamin':
       'Downsample2d GeGluMlp MbConvLNBlock MbConvStages Stem StridedConv VitCfg VitConvCfg',
@@ -211,7 +265,8 @@ export const TIMM: LibraryTable = {
     'timm.models.xception': 'Block SeparableConv2d Xception',
     'timm.models.xception_aligned':
       'PreSeparableConv2d PreXceptionModule SeparableConv2d XceptionAligned XceptionModule',
-    'timm.models.xcit': 'ClassAttentionBlock ConvPatchEmbed LPI PositionalEncodingFourier XCA XCABlock Xcit',
+    'timm.models.xcit':
+      'ClassAttentionBlock ConvPatchEmbed LPI PositionalEncodingFourier XCA XCABlock XCiT Xcit',
   },
   called: {
     'timm.layers.format': 'Format',

@@ -149,10 +149,13 @@ export const TORCH: LibraryTable = {
     'torch.distributions.von_mises': 'VonMises',
     'torch.distributions.weibull': 'Weibull',
     'torch.distributions.wishart': 'Wishart',
+    'torch.nn.intrinsic.modules.fused':
+      'BNReLU2d BNReLU3d ConvBn1d ConvBn2d ConvBn3d ConvBnReLU1d ConvBnReLU2d ConvBnReLU3d ConvReLU1d ConvReLU2d ConvReLU3d LinearReLU _FusedModule',
     'torch.nn.intrinsic.qat.modules.conv_fused':
       'ConvBn1d ConvBn2d ConvBn3d ConvBnReLU1d ConvBnReLU2d ConvBnReLU3d ConvReLU1d ConvReLU2d ConvReLU3d _ConvBnNd',
     'torch.nn.intrinsic.qat.modules.linear_fused': 'LinearBn1d',
     'torch.nn.intrinsic.qat.modules.linear_relu': 'LinearReLU',
+    'torch.nn.intrinsic.quantized._reference.modules.linear_relu': 'LinearReLU',
     'torch.nn.intrinsic.quantized.dynamic.modules.linear_relu': 'LinearReLU',
     'torch.nn.intrinsic.quantized.modules.bn_relu': 'BNReLU2d BNReLU3d',
     'torch.nn.intrinsic.quantized.modules.conv_relu': 'ConvReLU1d ConvReLU2d ConvReLU3d',
@@ -175,7 +178,8 @@ export const TORCH: LibraryTable = {
     'torch.nn.modules.instancenorm':
       'InstanceNorm1d InstanceNorm2d InstanceNorm3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d _InstanceNorm',
     'torch.nn.modules.lazy': 'LazyModuleMixin _LazyProtocol',
-    'torch.nn.modules.linear': 'Bilinear Identity LazyLinear Linear NonDynamicallyQuantizableLinear',
+    'torch.nn.modules.linear':
+      'Bilinear Identity LazyLinear Linear NonDynamicallyQuantizableLinear _LinearWithBias',
     'torch.nn.modules.loss':
       'BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss MarginRankingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss NLLLoss2d PoissonNLLLoss SmoothL1Loss SoftMarginLoss TripletMarginLoss TripletMarginWithDistanceLoss _Loss _WeightedLoss',
     'torch.nn.modules.module': 'Module _IncompatibleKeys _WrappedHook',
@@ -190,14 +194,36 @@ export const TORCH: LibraryTable = {
     'torch.nn.modules.transformer':
       'Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer',
     'torch.nn.modules.upsampling': 'Upsample UpsamplingBilinear2d UpsamplingNearest2d',
-    'torch.nn.parallel': 'DistributedDataParallelCPU',
     'torch.nn.parallel._functions': 'Broadcast Gather ReduceAddCoalesced Scatter',
     'torch.nn.parallel._replicated_tensor_ddp_interop': 'ReplicatedTensorFunction',
     'torch.nn.parallel.data_parallel': 'DataParallel',
     'torch.nn.parallel.distributed':
-      'DistributedDataParallel _BufferCommHook _DDPJoinHook _DDPSink _MixedPrecision',
-    'torch.nn.parameter': 'UninitializedParameter UninitializedTensorMixin _BufferMeta _ParameterMeta',
+      '_BufferCommHook _DDPJoinHook _DDPSink _DDPUnevenInputsConfig _MixedPrecision',
+    'torch.nn.parameter':
+      'Buffer Parameter UninitializedBuffer UninitializedParameter UninitializedTensorMixin _BufferMeta _ParameterMeta',
+    'torch.nn.quantized._reference.modules.linear': 'Linear',
+    'torch.nn.quantized.dynamic.modules.linear': 'Linear',
+    'torch.nn.quantized.dynamic.modules.rnn':
+      'GRU GRUCell LSTM LSTMCell PackedParameter RNNBase RNNCell RNNCellBase',
+    'torch.nn.quantized.modules': 'DeQuantize Quantize',
+    'torch.nn.quantized.modules.activation': 'ELU Hardswish LeakyReLU ReLU6 Sigmoid',
+    'torch.nn.quantized.modules.batchnorm': 'BatchNorm2d BatchNorm3d',
+    'torch.nn.quantized.modules.conv':
+      'Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d _ConvNd _ConvTransposeNd',
+    'torch.nn.quantized.modules.embedding_ops': 'Embedding EmbeddingBag EmbeddingPackedParams',
+    'torch.nn.quantized.modules.functional_modules': 'FXFloatFunctional FloatFunctional QFunctional',
+    'torch.nn.quantized.modules.linear': 'Linear LinearPackedParams',
+    'torch.nn.quantized.modules.normalization':
+      'GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d LayerNorm',
     'torch.optim._adafactor': 'Adafactor',
+    'torch.optim._multi_tensor.adadelta': 'Adadelta',
+    'torch.optim._multi_tensor.adam': 'Adam',
+    'torch.optim._multi_tensor.adamax': 'Adamax',
+    'torch.optim._multi_tensor.adamw': 'AdamW',
+    'torch.optim._multi_tensor.asgd': 'ASGD',
+    'torch.optim._multi_tensor.rmsprop': 'RMSprop',
+    'torch.optim._multi_tensor.rprop': 'Rprop',
+    'torch.optim._multi_tensor.sgd': 'SGD',
     'torch.optim._muon': 'Muon',
     'torch.optim.adadelta': 'Adadelta',
     'torch.optim.adagrad': 'Adagrad',
@@ -216,10 +242,27 @@ export const TORCH: LibraryTable = {
     'torch.optim.sgd': 'SGD',
     'torch.optim.sparse_adam': 'SparseAdam',
     'torch.optim.swa_utils': 'AveragedModel SWALR',
+    'torch.quantization._correct_bias': 'MeanShadowLogger',
+    'torch.quantization._learnable_fake_quantize': '_LearnableFakeQuantize',
+    'torch.quantization._numeric_suite': 'Logger OutputLogger Shadow ShadowLogger',
+    'torch.quantization._numeric_suite_fx': 'NumericSuiteQuantizeHandler',
+    'torch.quantization.fake_quantize': 'FakeQuantize FakeQuantizeBase FixedQParamsFakeQuantize',
+    'torch.quantization.fx.fuse': 'Fuser',
+    'torch.quantization.fx.fusion_patterns': 'ConvBNReLUFusion FuseHandler ModuleReLUFusion',
+    'torch.quantization.fx.observed_module': 'ObservedGraphModule ObservedStandaloneGraphModule',
+    'torch.quantization.fx.pattern_utils': 'MatchAllNode',
+    'torch.quantization.fx.quantization_patterns':
+      'Add BatchNorm Cat ConvRelu CopyNode CustomModuleQuantizeHandler DefaultNode DefaultQuantizeHandler ELU Embedding FixedQParamsOpQuantizeHandler LinearReLUQuantizeHandler Mul QuantizeHandler RNNDynamic StandaloneModuleQuantizeHandler',
+    'torch.quantization.fx.quantize': 'Quantizer',
+    'torch.quantization.observer':
+      'HistogramObserver MinMaxObserver MovingAverageMinMaxObserver MovingAveragePerChannelMinMaxObserver NoopObserver ObserverBase PerChannelMinMaxObserver PlaceholderObserver RecordingObserver _ObserverBase',
+    'torch.quantization.qconfig': 'QConfig QConfigDynamic',
+    'torch.quantization.quantize_fx': 'QuantizationTracer Scope ScopeContextManager',
+    'torch.quantization.stubs': 'DeQuantStub QuantStub QuantWrapper',
     'torch.utils.data.dataloader':
       'DataLoader _BaseDataLoaderIter _DatasetKind _InfiniteConstantSampler _SingleProcessDataLoaderIter',
     'torch.utils.data.dataset':
-      'ChainDataset ConcatDataset Dataset IterableDataset StackDataset Subset TensorDataset',
+      'BufferedShuffleDataset ChainDataset ConcatDataset Dataset IterableDataset StackDataset Subset TensorDataset',
     'torch.utils.data.sampler':
       'BatchSampler RandomSampler Sampler SequentialSampler SubsetRandomSampler WeightedRandomSampler',
   },
@@ -228,11 +271,12 @@ export const TORCH: LibraryTable = {
     'torch.ao.quantization.observer': 'MappingType TorchAODType ZeroPointDomain',
     'torch.ao.quantization.quant_type': 'QuantType',
     'torch.nn.parallel.distributed': '_BufferCommHookLocation',
+    'torch.quantization.quant_type': 'QuantType',
   },
   containers: {},
   functions: {
     'torch.nn.functional':
-      '_adaptive_max_pool1d _adaptive_max_pool2d _adaptive_max_pool3d _canonical_mask _check_key_padding_mask _fractional_max_pool2d _fractional_max_pool3d _get_softmax_dim _in_projection _in_projection_packed _is_integer _max_pool1d _max_pool2d _max_pool3d _mha_shape_check _no_grad_embedding_renorm_ _none_or_dtype _threshold _unpool_output_size _verify_batch_size _verify_spatial_size adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices affine_grid alpha_dropout assert_int_or_pair batch_norm binary_cross_entropy binary_cross_entropy_with_logits celu cosine_embedding_loss cross_entropy ctc_loss dropout dropout1d dropout2d dropout3d elu embedding embedding_bag feature_alpha_dropout fold fractional_max_pool2d_with_indices fractional_max_pool3d_with_indices gaussian_nll_loss glu grid_sample group_norm gumbel_softmax hardsigmoid hardswish hardtanh hinge_embedding_loss huber_loss instance_norm interpolate kl_div l1_loss layer_norm leaky_relu local_response_norm log_softmax lp_pool1d lp_pool2d lp_pool3d margin_ranking_loss max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices max_unpool1d max_unpool2d max_unpool3d mish mse_loss multi_head_attention_forward multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss nll_loss normalize pad poisson_nll_loss relu relu6 rms_norm rrelu selu sigmoid silu smooth_l1_loss soft_margin_loss softmax softmin softsign tanh tanhshrink triplet_margin_loss triplet_margin_with_distance_loss unfold upsample upsample_bilinear upsample_nearest',
+      '_adaptive_max_pool1d _adaptive_max_pool2d _adaptive_max_pool3d _canonical_mask _check_key_padding_mask _fractional_max_pool2d _fractional_max_pool3d _get_softmax_dim _in_projection _in_projection_packed _is_integer _max_pool1d _max_pool2d _max_pool3d _mha_shape_check _no_grad_embedding_renorm_ _none_or_dtype _pad _pad_circular _threshold _unpool_output_size _verify_batch_size _verify_spatial_size adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices affine_grid alpha_dropout assert_int_or_pair batch_norm bilinear binary_cross_entropy binary_cross_entropy_with_logits celu cosine_embedding_loss cross_entropy ctc_loss dropout dropout1d dropout2d dropout3d elu embedding embedding_bag feature_alpha_dropout fold fractional_max_pool2d_with_indices fractional_max_pool3d_with_indices gaussian_nll_loss gelu glu grid_sample group_norm gumbel_softmax hardshrink hardsigmoid hardswish hardtanh hinge_embedding_loss huber_loss instance_norm interpolate kl_div l1_loss layer_norm leaky_relu linear local_response_norm log_softmax lp_pool1d lp_pool2d lp_pool3d margin_ranking_loss max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices max_unpool1d max_unpool2d max_unpool3d mish mse_loss multi_head_attention_forward multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss nll_loss normalize pad pairwise_distance poisson_nll_loss prelu relu relu6 rms_norm rrelu selu sigmoid silu smooth_l1_loss soft_margin_loss softmax softmin softsign tanh tanhshrink triplet_margin_loss triplet_margin_with_distance_loss unfold upsample upsample_bilinear upsample_nearest',
     'torch.nn.init':
       '_calculate_correct_fan _calculate_fan_in_and_fan_out _make_deprecate _no_grad_fill_ _no_grad_normal_ _no_grad_trunc_normal_ _no_grad_uniform_ _no_grad_zero_ calculate_gain constant_ dirac_ eye_ kaiming_normal_ kaiming_uniform_ normal_ ones_ orthogonal_ sparse_ trunc_normal_ uniform_ xavier_normal_ xavier_uniform_ zeros_',
   },

@@ -17,51 +17,49 @@ export const TORCHMETRICS: LibraryTable = {
       'ComplexScaleInvariantSignalNoiseRatio ScaleInvariantSignalNoiseRatio SignalNoiseRatio',
     'torchmetrics.audio.srmr': 'SpeechReverberationModulationEnergyRatio',
     'torchmetrics.audio.stoi': 'ShortTimeObjectiveIntelligibility',
-    'torchmetrics.classification.accuracy': 'Accuracy BinaryAccuracy MulticlassAccuracy MultilabelAccuracy',
-    'torchmetrics.classification.auroc': 'AUROC BinaryAUROC MulticlassAUROC MultilabelAUROC',
+    'torchmetrics.classification.accuracy': 'BinaryAccuracy MulticlassAccuracy MultilabelAccuracy',
+    'torchmetrics.classification.auroc': 'BinaryAUROC MulticlassAUROC MultilabelAUROC',
     'torchmetrics.classification.average_precision':
-      'AveragePrecision BinaryAveragePrecision MulticlassAveragePrecision MultilabelAveragePrecision',
+      'BinaryAveragePrecision MulticlassAveragePrecision MultilabelAveragePrecision',
     'torchmetrics.classification.base': '_ClassificationTaskWrapper',
-    'torchmetrics.classification.calibration_error':
-      'BinaryCalibrationError CalibrationError MulticlassCalibrationError',
-    'torchmetrics.classification.cohen_kappa': 'BinaryCohenKappa CohenKappa MulticlassCohenKappa',
+    'torchmetrics.classification.calibration_error': 'BinaryCalibrationError MulticlassCalibrationError',
+    'torchmetrics.classification.cohen_kappa': 'BinaryCohenKappa MulticlassCohenKappa',
     'torchmetrics.classification.confusion_matrix':
-      'BinaryConfusionMatrix ConfusionMatrix MulticlassConfusionMatrix MultilabelConfusionMatrix',
-    'torchmetrics.classification.eer': 'BinaryEER EER MulticlassEER MultilabelEER',
-    'torchmetrics.classification.exact_match': 'ExactMatch MulticlassExactMatch MultilabelExactMatch',
+      'BinaryConfusionMatrix MulticlassConfusionMatrix MultilabelConfusionMatrix',
+    'torchmetrics.classification.eer': 'BinaryEER MulticlassEER MultilabelEER',
+    'torchmetrics.classification.exact_match': 'MulticlassExactMatch MultilabelExactMatch',
     'torchmetrics.classification.f_beta':
-      'BinaryF1Score BinaryFBetaScore F1Score FBetaScore MulticlassF1Score MulticlassFBetaScore MultilabelF1Score MultilabelFBetaScore',
+      'BinaryF1Score BinaryFBetaScore MulticlassF1Score MulticlassFBetaScore MultilabelF1Score MultilabelFBetaScore',
     'torchmetrics.classification.group_fairness':
       'BinaryFairness BinaryGroupStatRates _AbstractGroupStatScores',
     'torchmetrics.classification.hamming':
-      'BinaryHammingDistance HammingDistance MulticlassHammingDistance MultilabelHammingDistance',
-    'torchmetrics.classification.hinge': 'BinaryHingeLoss HingeLoss MulticlassHingeLoss',
-    'torchmetrics.classification.jaccard':
-      'BinaryJaccardIndex JaccardIndex MulticlassJaccardIndex MultilabelJaccardIndex',
-    'torchmetrics.classification.logauc': 'BinaryLogAUC LogAUC MulticlassLogAUC MultilabelLogAUC',
+      'BinaryHammingDistance MulticlassHammingDistance MultilabelHammingDistance',
+    'torchmetrics.classification.hinge': 'BinaryHingeLoss MulticlassHingeLoss',
+    'torchmetrics.classification.jaccard': 'BinaryJaccardIndex MulticlassJaccardIndex MultilabelJaccardIndex',
+    'torchmetrics.classification.logauc': 'BinaryLogAUC MulticlassLogAUC MultilabelLogAUC',
     'torchmetrics.classification.matthews_corrcoef':
-      'BinaryMatthewsCorrCoef MatthewsCorrCoef MulticlassMatthewsCorrCoef MultilabelMatthewsCorrCoef',
+      'BinaryMatthewsCorrCoef MulticlassMatthewsCorrCoef MultilabelMatthewsCorrCoef',
     'torchmetrics.classification.negative_predictive_value':
-      'BinaryNegativePredictiveValue MulticlassNegativePredictiveValue MultilabelNegativePredictiveValue NegativePredictiveValue',
+      'BinaryNegativePredictiveValue MulticlassNegativePredictiveValue MultilabelNegativePredictiveValue',
     'torchmetrics.classification.precision_fixed_recall':
-      'BinaryPrecisionAtFixedRecall MulticlassPrecisionAtFixedRecall MultilabelPrecisionAtFixedRecall PrecisionAtFixedRecall',
+      'BinaryPrecisionAtFixedRecall MulticlassPrecisionAtFixedRecall MultilabelPrecisionAtFixedRecall',
     'torchmetrics.classification.precision_recall':
-      'BinaryPrecision BinaryRecall MulticlassPrecision MulticlassRecall MultilabelPrecision MultilabelRecall Precision Recall',
+      'BinaryPrecision BinaryRecall MulticlassPrecision MulticlassRecall MultilabelPrecision MultilabelRecall',
     'torchmetrics.classification.precision_recall_curve':
-      'BinaryPrecisionRecallCurve MulticlassPrecisionRecallCurve MultilabelPrecisionRecallCurve PrecisionRecallCurve',
+      'BinaryPrecisionRecallCurve MulticlassPrecisionRecallCurve MultilabelPrecisionRecallCurve',
     'torchmetrics.classification.ranking':
       'MultilabelCoverageError MultilabelRankingAveragePrecision MultilabelRankingLoss',
     'torchmetrics.classification.recall_fixed_precision':
-      'BinaryRecallAtFixedPrecision MulticlassRecallAtFixedPrecision MultilabelRecallAtFixedPrecision RecallAtFixedPrecision',
-    'torchmetrics.classification.roc': 'BinaryROC MulticlassROC MultilabelROC ROC',
+      'BinaryRecallAtFixedPrecision MulticlassRecallAtFixedPrecision MultilabelRecallAtFixedPrecision',
+    'torchmetrics.classification.roc': 'BinaryROC MulticlassROC MultilabelROC',
     'torchmetrics.classification.sensitivity_specificity':
-      'BinarySensitivityAtSpecificity MulticlassSensitivityAtSpecificity MultilabelSensitivityAtSpecificity SensitivityAtSpecificity',
+      'BinarySensitivityAtSpecificity MulticlassSensitivityAtSpecificity MultilabelSensitivityAtSpecificity',
     'torchmetrics.classification.specificity':
-      'BinarySpecificity MulticlassSpecificity MultilabelSpecificity Specificity',
+      'BinarySpecificity MulticlassSpecificity MultilabelSpecificity',
     'torchmetrics.classification.specificity_sensitivity':
-      'BinarySpecificityAtSensitivity MulticlassSpecificityAtSensitivity MultilabelSpecificityAtSensitivity SpecificityAtSensitivity',
+      'BinarySpecificityAtSensitivity MulticlassSpecificityAtSensitivity MultilabelSpecificityAtSensitivity',
     'torchmetrics.classification.stat_scores':
-      'BinaryStatScores MulticlassStatScores MultilabelStatScores StatScores _AbstractStatScores',
+      'BinaryStatScores MulticlassStatScores MultilabelStatScores _AbstractStatScores',
     'torchmetrics.clustering.adjusted_mutual_info_score': 'AdjustedMutualInfoScore',
     'torchmetrics.clustering.adjusted_rand_score': 'AdjustedRandScore',
     'torchmetrics.clustering.calinski_harabasz_score': 'CalinskiHarabaszScore',

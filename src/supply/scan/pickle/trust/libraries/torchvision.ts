@@ -96,12 +96,14 @@ export const TORCHVISION: LibraryTable = {
     'torchvision.transforms.v2._deprecated': 'ToTensor',
     'torchvision.transforms.v2._geometry':
       'CenterCrop ElasticTransform FiveCrop Pad RandomAffine RandomCrop RandomHorizontalFlip RandomIoUCrop RandomPerspective RandomResize RandomResizedCrop RandomRotation RandomShortestSize RandomVerticalFlip RandomZoomOut Resize ScaleJitter TenCrop',
-    'torchvision.transforms.v2._meta': 'ClampBoundingBoxes ConvertBoundingBoxFormat',
+    'torchvision.transforms.v2._meta':
+      'ClampBoundingBox ClampBoundingBoxes ConvertBoundingBoxFormat ConvertDtype',
     'torchvision.transforms.v2._misc':
-      'ConvertImageDtype GaussianBlur GaussianNoise Identity Lambda LinearTransformation Normalize SanitizeBoundingBoxes ToDtype',
+      'ConvertImageDtype GaussianBlur GaussianNoise Identity Lambda LinearTransformation Normalize SanitizeBoundingBox SanitizeBoundingBoxes ToDtype',
     'torchvision.transforms.v2._temporal': 'UniformTemporalSubsample',
     'torchvision.transforms.v2._transform': 'Transform _RandomApplyTransform',
-    'torchvision.transforms.v2._type_conversion': 'PILToTensor ToImage ToPILImage ToPureTensor',
+    'torchvision.transforms.v2._type_conversion':
+      'PILToTensor ToImage ToImagePIL ToImageTensor ToPILImage ToPureTensor',
   },
   called: {
     'torchvision.models._api': 'WeightsEnum',
@@ -167,6 +169,6 @@ export const TORCHVISION: LibraryTable = {
   },
   functions: {
     'torchvision.transforms.functional':
-      '_compute_resized_output_size _get_inverse_affine_matrix _get_perspective_coeffs _interpolation_modes_from_int _is_numpy _is_numpy_image adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation adjust_sharpness affine autocontrast center_crop convert_image_dtype crop elastic_transform equalize erase five_crop gaussian_blur get_dimensions get_image_num_channels get_image_size hflip invert normalize pad perspective pil_to_tensor posterize resize resized_crop rgb_to_grayscale rotate solarize ten_crop to_grayscale to_pil_image to_tensor vflip',
+      '_check_antialias _compute_resized_output_size _get_inverse_affine_matrix _get_perspective_coeffs _interpolation_modes_from_int _is_numpy _is_numpy_image adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation adjust_sharpness affine autocontrast center_crop convert_image_dtype crop elastic_transform equalize erase five_crop gaussian_blur get_dimensions get_image_num_channels get_image_size hflip invert normalize pad perspective pil_to_tensor posterize resize resized_crop rgb_to_grayscale rotate solarize ten_crop to_grayscale to_pil_image to_tensor vflip',
   },
 }

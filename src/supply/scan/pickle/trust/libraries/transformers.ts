@@ -4,87 +4,167 @@ import type { LibraryTable } from '../library.ts'
 export const TRANSFORMERS: LibraryTable = {
   classes: {
     'transformers.activations':
-      'AccurateGELUActivation ClippedGELUActivation FastGELUActivation GELUActivation GELUTanh LaplaceActivation LinearActivation MishActivation NewGELUActivation QuickGELUActivation ReLUSquaredActivation SiLUActivation SqrtSoftplusActivation XIELUActivation',
-    'transformers.configuration_utils': 'SubConfigSpec classproperty',
+      'AccurateGELUActivation ClippedGELUActivation FastGELUActivation GELUActivation GELUTanh LaplaceActivation LinearActivation MishActivation NewGELUActivation PytorchGELUTanh QuickGELUActivation ReLUSquaredActivation SiLUActivation SqrtSoftplusActivation XIELUActivation',
+    'transformers.configuration_utils': 'PreTrainedConfig PretrainedConfig SubConfigSpec classproperty',
     'transformers.generation.configuration_utils':
       'BaseWatermarkingConfig CompileConfig ContinuousBatchingConfig GenerationConfig SynthIDTextWatermarkingConfig WatermarkingConfig',
+    'transformers.models.albert.configuration_albert': 'AlbertConfig AlbertOnnxConfig',
     'transformers.models.albert.modeling_albert':
       'AlbertAttention AlbertEmbeddings AlbertForMaskedLM AlbertForMultipleChoice AlbertForPreTraining AlbertForQuestionAnswering AlbertForSequenceClassification AlbertForTokenClassification AlbertLayer AlbertLayerGroup AlbertMLMHead AlbertModel AlbertPreTrainedModel AlbertSOPHead AlbertTransformer',
-    'transformers.models.albert.tokenization_albert': 'AlbertTokenizer',
+    'transformers.models.albert.modeling_flax_albert':
+      'FlaxAlbertEmbeddings FlaxAlbertEncoder FlaxAlbertForMaskedLM FlaxAlbertForMaskedLMModule FlaxAlbertForMultipleChoice FlaxAlbertForMultipleChoiceModule FlaxAlbertForPreTraining FlaxAlbertForPreTrainingModule FlaxAlbertForQuestionAnswering FlaxAlbertForQuestionAnsweringModule FlaxAlbertForSequenceClassification FlaxAlbertForSequenceClassificationModule FlaxAlbertForTokenClassification FlaxAlbertForTokenClassificationModule FlaxAlbertLayer FlaxAlbertLayerCollection FlaxAlbertLayerCollections FlaxAlbertLayerGroups FlaxAlbertModel FlaxAlbertModule FlaxAlbertOnlyMLMHead FlaxAlbertPreTrainedModel FlaxAlbertSOPHead FlaxAlbertSelfAttention',
+    'transformers.models.albert.modeling_tf_albert':
+      'TFAlbertAttention TFAlbertEmbeddings TFAlbertForMaskedLM TFAlbertForMultipleChoice TFAlbertForPreTraining TFAlbertForQuestionAnswering TFAlbertForSequenceClassification TFAlbertForTokenClassification TFAlbertLayer TFAlbertLayerGroup TFAlbertMLMHead TFAlbertMainLayer TFAlbertModel TFAlbertPreTrainedModel TFAlbertPreTrainingLoss TFAlbertSOPHead TFAlbertTransformer',
+    'transformers.models.albert.tokenization_albert_fast': 'AlbertTokenizerFast',
+    'transformers.models.bart.configuration_bart': 'BartConfig BartOnnxConfig',
     'transformers.models.bart.modeling_bart':
-      'BartAttention BartClassificationHead BartDecoder BartDecoderLayer BartDecoderWrapper BartEncoder BartEncoderLayer BartForCausalLM BartForConditionalGeneration BartForQuestionAnswering BartForSequenceClassification BartLearnedPositionalEmbedding BartModel BartPreTrainedModel BartPretrainedModel BartScaledWordEmbedding PretrainedBartModel',
+      'BartAttention BartClassificationHead BartDecoder BartDecoderLayer BartDecoderWrapper BartEncoder BartEncoderLayer BartFlashAttention2 BartForCausalLM BartForConditionalGeneration BartForQuestionAnswering BartForSequenceClassification BartLearnedPositionalEmbedding BartModel BartPreTrainedModel BartPretrainedModel BartScaledWordEmbedding BartSdpaAttention PretrainedBartModel',
+    'transformers.models.bart.modeling_flax_bart':
+      'FlaxBartAttention FlaxBartClassificationHead FlaxBartDecoder FlaxBartDecoderLayer FlaxBartDecoderLayerCollection FlaxBartDecoderPreTrainedModel FlaxBartDecoderWrapper FlaxBartEncoder FlaxBartEncoderLayer FlaxBartEncoderLayerCollection FlaxBartForCausalLM FlaxBartForCausalLMModule FlaxBartForConditionalGeneration FlaxBartForConditionalGenerationModule FlaxBartForQuestionAnswering FlaxBartForQuestionAnsweringModule FlaxBartForSequenceClassification FlaxBartForSequenceClassificationModule FlaxBartModel FlaxBartModule FlaxBartPreTrainedModel',
+    'transformers.models.bart.modeling_tf_bart':
+      'BiasLayer TFBartAttention TFBartClassificationHead TFBartDecoder TFBartDecoderLayer TFBartEncoder TFBartEncoderLayer TFBartForConditionalGeneration TFBartForSequenceClassification TFBartLearnedPositionalEmbedding TFBartMainLayer TFBartModel TFBartPretrainedModel',
+    'transformers.models.bart.tokenization_bart': 'BartTokenizer',
+    'transformers.models.bart.tokenization_bart_fast': 'BartTokenizerFast',
+    'transformers.models.bert.configuration_bert': 'BertConfig BertOnnxConfig',
     'transformers.models.bert.modeling_bert':
       'BertAttention BertCrossAttention BertEmbeddings BertEncoder BertForMaskedLM BertForMultipleChoice BertForNextSentencePrediction BertForPreTraining BertForQuestionAnswering BertForSequenceClassification BertForTokenClassification BertIntermediate BertLMHeadModel BertLMPredictionHead BertLayer BertModel BertOnlyMLMHead BertOnlyNSPHead BertOutput BertPooler BertPreTrainedModel BertPreTrainingHeads BertPredictionHeadTransform BertSelfAttention BertSelfOutput',
-    'transformers.models.bert.tokenization_bert': 'BertTokenizer',
+    'transformers.models.bert.modeling_flax_bert':
+      'FlaxBertAttention FlaxBertEmbeddings FlaxBertEncoder FlaxBertForCausalLM FlaxBertForCausalLMModule FlaxBertForMaskedLM FlaxBertForMaskedLMModule FlaxBertForMultipleChoice FlaxBertForMultipleChoiceModule FlaxBertForNextSentencePrediction FlaxBertForNextSentencePredictionModule FlaxBertForPreTraining FlaxBertForPreTrainingModule FlaxBertForQuestionAnswering FlaxBertForQuestionAnsweringModule FlaxBertForSequenceClassification FlaxBertForSequenceClassificationModule FlaxBertForTokenClassification FlaxBertForTokenClassificationModule FlaxBertIntermediate FlaxBertLMPredictionHead FlaxBertLayer FlaxBertLayerCollection FlaxBertModel FlaxBertModule FlaxBertOnlyMLMHead FlaxBertOnlyNSPHead FlaxBertOutput FlaxBertPooler FlaxBertPreTrainedModel FlaxBertPreTrainingHeads FlaxBertPredictionHeadTransform FlaxBertSelfAttention FlaxBertSelfOutput',
+    'transformers.models.bert.modeling_tf_bert':
+      'TFBertAttention TFBertEmbeddings TFBertEncoder TFBertForMaskedLM TFBertForMultipleChoice TFBertForNextSentencePrediction TFBertForPreTraining TFBertForQuestionAnswering TFBertForSequenceClassification TFBertForTokenClassification TFBertIntermediate TFBertLMHeadModel TFBertLMPredictionHead TFBertLayer TFBertMLMHead TFBertMainLayer TFBertModel TFBertNSPHead TFBertOutput TFBertPooler TFBertPreTrainedModel TFBertPreTrainingLoss TFBertPredictionHeadTransform TFBertSelfAttention TFBertSelfOutput',
+    'transformers.models.bert.tokenization_bert': 'BasicTokenizer BertTokenizer WordpieceTokenizer',
+    'transformers.models.bert.tokenization_bert_fast': 'BertTokenizerFast',
     'transformers.models.bert.tokenization_bert_legacy':
       'BasicTokenizer BertTokenizerLegacy WordpieceTokenizer',
+    'transformers.models.bert.tokenization_bert_tf': 'TFBertTokenizer',
+    'transformers.models.clip.configuration_clip':
+      'CLIPConfig CLIPOnnxConfig CLIPTextConfig CLIPVisionConfig',
+    'transformers.models.clip.feature_extraction_clip': 'CLIPFeatureExtractor',
     'transformers.models.clip.image_processing_clip': 'CLIPImageProcessor',
     'transformers.models.clip.image_processing_pil_clip': 'CLIPImageProcessorPil',
     'transformers.models.clip.modeling_clip':
-      'CLIPAttention CLIPEncoder CLIPEncoderLayer CLIPForImageClassification CLIPMLP CLIPModel CLIPPreTrainedModel CLIPTextEmbeddings CLIPTextModel CLIPTextModelWithProjection CLIPVisionEmbeddings CLIPVisionModel CLIPVisionModelWithProjection',
+      'CLIPAttention CLIPEncoder CLIPEncoderLayer CLIPForImageClassification CLIPMLP CLIPModel CLIPPreTrainedModel CLIPTextEmbeddings CLIPTextModel CLIPTextModelWithProjection CLIPTextTransformer CLIPVisionEmbeddings CLIPVisionModel CLIPVisionModelWithProjection CLIPVisionTransformer',
+    'transformers.models.clip.modeling_flax_clip':
+      'FlaxCLIPAttention FlaxCLIPEncoder FlaxCLIPEncoderLayer FlaxCLIPLayerCollection FlaxCLIPMLP FlaxCLIPModel FlaxCLIPModule FlaxCLIPPreTrainedModel FlaxCLIPTextEmbeddings FlaxCLIPTextModel FlaxCLIPTextModelWithProjection FlaxCLIPTextModelWithProjectionModule FlaxCLIPTextModule FlaxCLIPTextPreTrainedModel FlaxCLIPTextTransformer FlaxCLIPVisionEmbeddings FlaxCLIPVisionModel FlaxCLIPVisionModule FlaxCLIPVisionPreTrainedModel FlaxCLIPVisionTransformer',
+    'transformers.models.clip.modeling_tf_clip':
+      'TFCLIPAttention TFCLIPEncoder TFCLIPEncoderLayer TFCLIPMLP TFCLIPMainLayer TFCLIPModel TFCLIPPreTrainedModel TFCLIPTextEmbeddings TFCLIPTextMainLayer TFCLIPTextModel TFCLIPTextTransformer TFCLIPVisionEmbeddings TFCLIPVisionMainLayer TFCLIPVisionModel TFCLIPVisionTransformer',
     'transformers.models.clip.processing_clip': 'CLIPProcessor',
-    'transformers.models.clip.tokenization_clip': 'CLIPTokenizer',
+    'transformers.models.clip.tokenization_clip': 'BasicTokenizer CLIPTokenizer',
+    'transformers.models.clip.tokenization_clip_fast': 'CLIPTokenizerFast',
+    'transformers.models.distilbert.configuration_distilbert': 'DistilBertConfig DistilBertOnnxConfig',
     'transformers.models.distilbert.modeling_distilbert':
-      'DistilBertForMaskedLM DistilBertForMultipleChoice DistilBertForQuestionAnswering DistilBertForSequenceClassification DistilBertForTokenClassification DistilBertModel DistilBertPreTrainedModel DistilBertSelfAttention Embeddings FFN Transformer TransformerBlock',
-    'transformers.models.distilbert.tokenization_distilbert': 'DistilBertTokenizer',
+      'DistilBertFlashAttention2 DistilBertForMaskedLM DistilBertForMultipleChoice DistilBertForQuestionAnswering DistilBertForSequenceClassification DistilBertForTokenClassification DistilBertModel DistilBertPreTrainedModel DistilBertSelfAttention Embeddings FFN MultiHeadSelfAttention Transformer TransformerBlock',
+    'transformers.models.distilbert.modeling_flax_distilbert':
+      'FlaxDistilBertForMaskedLM FlaxDistilBertForMaskedLMModule FlaxDistilBertForMultipleChoice FlaxDistilBertForMultipleChoiceModule FlaxDistilBertForQuestionAnswering FlaxDistilBertForQuestionAnsweringModule FlaxDistilBertForSequenceClassification FlaxDistilBertForSequenceClassificationModule FlaxDistilBertForTokenClassification FlaxDistilBertForTokenClassificationModule FlaxDistilBertLMDecoder FlaxDistilBertModel FlaxDistilBertModule FlaxDistilBertPreTrainedModel FlaxEmbeddings FlaxFFN FlaxMultiHeadSelfAttention FlaxTransformer FlaxTransformerBlock FlaxTransformerEncoder',
+    'transformers.models.distilbert.modeling_tf_distilbert':
+      'TFDistilBertForMaskedLM TFDistilBertForMultipleChoice TFDistilBertForQuestionAnswering TFDistilBertForSequenceClassification TFDistilBertForTokenClassification TFDistilBertLMHead TFDistilBertMainLayer TFDistilBertModel TFDistilBertPreTrainedModel TFEmbeddings TFFFN TFMultiHeadSelfAttention TFTransformer TFTransformerBlock',
+    'transformers.models.distilbert.tokenization_distilbert':
+      'BasicTokenizer DistilBertTokenizer WordpieceTokenizer',
+    'transformers.models.distilbert.tokenization_distilbert_fast': 'DistilBertTokenizerFast',
+    'transformers.models.gpt2.configuration_gpt2': 'GPT2Config GPT2OnnxConfig',
+    'transformers.models.gpt2.modeling_flax_gpt2':
+      'FlaxConv1D FlaxGPT2Attention FlaxGPT2Block FlaxGPT2BlockCollection FlaxGPT2LMHeadModel FlaxGPT2LMHeadModule FlaxGPT2MLP FlaxGPT2Model FlaxGPT2Module FlaxGPT2PreTrainedModel',
     'transformers.models.gpt2.modeling_gpt2':
-      'GPT2Attention GPT2Block GPT2DoubleHeadsModel GPT2ForQuestionAnswering GPT2ForSequenceClassification GPT2ForTokenClassification GPT2LMHeadModel GPT2MLP GPT2Model GPT2PreTrainedModel GPT2SequenceSummary',
+      'GPT2Attention GPT2Block GPT2DoubleHeadsModel GPT2FlashAttention2 GPT2ForQuestionAnswering GPT2ForSequenceClassification GPT2ForTokenClassification GPT2LMHeadModel GPT2MLP GPT2Model GPT2PreTrainedModel GPT2SequenceSummary',
+    'transformers.models.gpt2.modeling_tf_gpt2':
+      'TFAttention TFBlock TFGPT2DoubleHeadsModel TFGPT2ForSequenceClassification TFGPT2LMHeadModel TFGPT2MainLayer TFGPT2Model TFGPT2PreTrainedModel TFMLP',
     'transformers.models.gpt2.tokenization_gpt2': 'GPT2Tokenizer',
+    'transformers.models.gpt2.tokenization_gpt2_fast': 'GPT2TokenizerFast',
+    'transformers.models.gpt2.tokenization_gpt2_tf': 'TFGPT2Tokenizer',
+    'transformers.models.llama.configuration_llama': 'LlamaConfig',
+    'transformers.models.llama.modeling_flax_llama':
+      'FlaxLlamaAttention FlaxLlamaDecoderLayer FlaxLlamaForCausalLM FlaxLlamaForCausalLMModule FlaxLlamaLayerCollection FlaxLlamaMLP FlaxLlamaModel FlaxLlamaModule FlaxLlamaPreTrainedModel FlaxLlamaRMSNorm FlaxLlamaRotaryEmbedding',
     'transformers.models.llama.modeling_llama':
-      'LlamaAttention LlamaDecoderLayer LlamaForCausalLM LlamaForQuestionAnswering LlamaForSequenceClassification LlamaForTokenClassification LlamaMLP LlamaModel LlamaPreTrainedModel LlamaRMSNorm LlamaRotaryEmbedding',
-    'transformers.models.llama.tokenization_llama': 'LlamaTokenizer',
+      'LlamaAttention LlamaDecoderLayer LlamaDynamicNTKScalingRotaryEmbedding LlamaFlashAttention2 LlamaForCausalLM LlamaForQuestionAnswering LlamaForSequenceClassification LlamaForTokenClassification LlamaLinearScalingRotaryEmbedding LlamaMLP LlamaModel LlamaPreTrainedModel LlamaRMSNorm LlamaRotaryEmbedding LlamaSdpaAttention',
+    'transformers.models.llama.tokenization_llama_fast': 'LlamaTokenizerFast',
+    'transformers.models.roberta.configuration_roberta': 'RobertaConfig RobertaOnnxConfig',
+    'transformers.models.roberta.modeling_flax_roberta':
+      'FlaxRobertaAttention FlaxRobertaClassificationHead FlaxRobertaEmbeddings FlaxRobertaEncoder FlaxRobertaForCausalLM FlaxRobertaForCausalLMModule FlaxRobertaForMaskedLM FlaxRobertaForMaskedLMModule FlaxRobertaForMultipleChoice FlaxRobertaForMultipleChoiceModule FlaxRobertaForQuestionAnswering FlaxRobertaForQuestionAnsweringModule FlaxRobertaForSequenceClassification FlaxRobertaForSequenceClassificationModule FlaxRobertaForTokenClassification FlaxRobertaForTokenClassificationModule FlaxRobertaIntermediate FlaxRobertaLMHead FlaxRobertaLayer FlaxRobertaLayerCollection FlaxRobertaModel FlaxRobertaModule FlaxRobertaOutput FlaxRobertaPooler FlaxRobertaPreTrainedModel FlaxRobertaSelfAttention FlaxRobertaSelfOutput',
     'transformers.models.roberta.modeling_roberta':
       'RobertaAttention RobertaClassificationHead RobertaCrossAttention RobertaEmbeddings RobertaEncoder RobertaForCausalLM RobertaForMaskedLM RobertaForMultipleChoice RobertaForQuestionAnswering RobertaForSequenceClassification RobertaForTokenClassification RobertaIntermediate RobertaLMHead RobertaLayer RobertaModel RobertaOutput RobertaPooler RobertaPreTrainedModel RobertaSelfAttention RobertaSelfOutput',
+    'transformers.models.roberta.modeling_tf_roberta':
+      'TFRobertaAttention TFRobertaClassificationHead TFRobertaEmbeddings TFRobertaEncoder TFRobertaForCausalLM TFRobertaForMaskedLM TFRobertaForMultipleChoice TFRobertaForQuestionAnswering TFRobertaForSequenceClassification TFRobertaForTokenClassification TFRobertaIntermediate TFRobertaLMHead TFRobertaLayer TFRobertaMainLayer TFRobertaModel TFRobertaOutput TFRobertaPooler TFRobertaPreTrainedModel TFRobertaSelfAttention TFRobertaSelfOutput',
     'transformers.models.roberta.modular_roberta':
       'RobertaClassificationHead RobertaCrossAttention RobertaEmbeddings RobertaForCausalLM RobertaForMaskedLM RobertaForMultipleChoice RobertaForQuestionAnswering RobertaForSequenceClassification RobertaForTokenClassification RobertaLMHead RobertaLayer RobertaModel RobertaPreTrainedModel RobertaSelfAttention',
     'transformers.models.roberta.tokenization_roberta': 'RobertaTokenizer',
+    'transformers.models.roberta.tokenization_roberta_fast': 'RobertaTokenizerFast',
+    'transformers.models.t5.configuration_t5': 'T5Config T5OnnxConfig',
+    'transformers.models.t5.modeling_flax_t5':
+      'FlaxT5Attention FlaxT5Block FlaxT5BlockCollection FlaxT5DenseActDense FlaxT5DenseGatedActDense FlaxT5EncoderModel FlaxT5EncoderModule FlaxT5ForConditionalGeneration FlaxT5ForConditionalGenerationModule FlaxT5LayerCollection FlaxT5LayerCrossAttention FlaxT5LayerFF FlaxT5LayerNorm FlaxT5LayerSelfAttention FlaxT5Model FlaxT5Module FlaxT5PreTrainedModel FlaxT5Stack',
     'transformers.models.t5.modeling_t5':
       'T5Attention T5Block T5ClassificationHead T5DenseActDense T5DenseGatedActDense T5EncoderModel T5ForConditionalGeneration T5ForQuestionAnswering T5ForSequenceClassification T5ForTokenClassification T5LayerCrossAttention T5LayerFF T5LayerNorm T5LayerSelfAttention T5Model T5PreTrainedModel T5Stack',
-    'transformers.models.t5.tokenization_t5': 'T5Tokenizer',
+    'transformers.models.t5.modeling_tf_t5':
+      'TFT5Attention TFT5Block TFT5DenseActDense TFT5DenseGatedActDense TFT5EncoderModel TFT5ForConditionalGeneration TFT5LayerCrossAttention TFT5LayerFF TFT5LayerNorm TFT5LayerSelfAttention TFT5MainLayer TFT5Model TFT5PreTrainedModel',
+    'transformers.models.t5.tokenization_t5_fast': 'T5TokenizerFast',
+    'transformers.models.vit.configuration_vit': 'ViTConfig ViTOnnxConfig',
+    'transformers.models.vit.feature_extraction_vit': 'ViTFeatureExtractor',
     'transformers.models.vit.image_processing_pil_vit': 'ViTImageProcessorPil',
     'transformers.models.vit.image_processing_vit': 'ViTImageProcessor',
+    'transformers.models.vit.modeling_flax_vit':
+      'FlaxViTAttention FlaxViTEmbeddings FlaxViTEncoder FlaxViTForImageClassification FlaxViTForImageClassificationModule FlaxViTIntermediate FlaxViTLayer FlaxViTLayerCollection FlaxViTModel FlaxViTModule FlaxViTOutput FlaxViTPatchEmbeddings FlaxViTPooler FlaxViTPreTrainedModel FlaxViTSelfAttention FlaxViTSelfOutput',
+    'transformers.models.vit.modeling_tf_vit':
+      'TFViTAttention TFViTEmbeddings TFViTEncoder TFViTForImageClassification TFViTIntermediate TFViTLayer TFViTMainLayer TFViTModel TFViTOutput TFViTPatchEmbeddings TFViTPooler TFViTPreTrainedModel TFViTSelfAttention TFViTSelfOutput',
     'transformers.models.vit.modeling_vit':
-      'ViTAttention ViTEmbeddings ViTForImageClassification ViTForMaskedImageModeling ViTLayer ViTMLP ViTModel ViTPatchEmbeddings ViTPooler ViTPreTrainedModel',
+      'ViTAttention ViTEmbeddings ViTEncoder ViTForImageClassification ViTForMaskedImageModeling ViTIntermediate ViTLayer ViTMLP ViTModel ViTOutput ViTPatchEmbeddings ViTPooler ViTPreTrainedModel ViTSelfAttention ViTSelfOutput',
+    'transformers.models.whisper.configuration_whisper': 'WhisperConfig WhisperOnnxConfig',
     'transformers.models.whisper.english_normalizer':
       'BasicTextNormalizer EnglishNumberNormalizer EnglishSpellingNormalizer EnglishTextNormalizer',
     'transformers.models.whisper.feature_extraction_whisper': 'WhisperFeatureExtractor',
     'transformers.models.whisper.generation_whisper': 'WhisperGenerationMixin',
+    'transformers.models.whisper.modeling_flax_whisper':
+      'FlaxWhisperAttention FlaxWhisperDecoder FlaxWhisperDecoderLayer FlaxWhisperDecoderLayerCollection FlaxWhisperEncoder FlaxWhisperEncoderLayer FlaxWhisperEncoderLayerCollection FlaxWhisperForAudioClassification FlaxWhisperForAudioClassificationModule FlaxWhisperForConditionalGeneration FlaxWhisperForConditionalGenerationModule FlaxWhisperModel FlaxWhisperModule FlaxWhisperPreTrainedModel',
+    'transformers.models.whisper.modeling_tf_whisper':
+      'TFWhisperAttention TFWhisperDecoder TFWhisperDecoderLayer TFWhisperEncoder TFWhisperEncoderLayer TFWhisperForConditionalGeneration TFWhisperMainLayer TFWhisperModel TFWhisperPositionalEmbedding TFWhisperPreTrainedModel',
     'transformers.models.whisper.modeling_whisper':
-      'WhisperAttention WhisperDecoder WhisperDecoderLayer WhisperDecoderWrapper WhisperEncoder WhisperEncoderLayer WhisperForAudioClassification WhisperForCausalLM WhisperForConditionalGeneration WhisperModel WhisperPositionalEmbedding WhisperPreTrainedModel',
+      'WhisperAttention WhisperDecoder WhisperDecoderLayer WhisperDecoderWrapper WhisperEncoder WhisperEncoderLayer WhisperFlashAttention2 WhisperForAudioClassification WhisperForCausalLM WhisperForConditionalGeneration WhisperModel WhisperPositionalEmbedding WhisperPreTrainedModel WhisperSdpaAttention',
     'transformers.models.whisper.processing_whisper': 'WhisperProcessor',
     'transformers.models.whisper.tokenization_whisper': 'WhisperTokenizer',
+    'transformers.models.whisper.tokenization_whisper_fast': 'WhisperTokenizerFast',
+    'transformers.models.xlm_roberta.configuration_xlm_roberta': 'XLMRobertaConfig XLMRobertaOnnxConfig',
+    'transformers.models.xlm_roberta.modeling_flax_xlm_roberta':
+      'FlaxXLMRobertaAttention FlaxXLMRobertaClassificationHead FlaxXLMRobertaEmbeddings FlaxXLMRobertaEncoder FlaxXLMRobertaForCausalLM FlaxXLMRobertaForCausalLMModule FlaxXLMRobertaForMaskedLM FlaxXLMRobertaForMaskedLMModule FlaxXLMRobertaForMultipleChoice FlaxXLMRobertaForMultipleChoiceModule FlaxXLMRobertaForQuestionAnswering FlaxXLMRobertaForQuestionAnsweringModule FlaxXLMRobertaForSequenceClassification FlaxXLMRobertaForSequenceClassificationModule FlaxXLMRobertaForTokenClassification FlaxXLMRobertaForTokenClassificationModule FlaxXLMRobertaIntermediate FlaxXLMRobertaLMHead FlaxXLMRobertaLayer FlaxXLMRobertaLayerCollection FlaxXLMRobertaModel FlaxXLMRobertaModule FlaxXLMRobertaOutput FlaxXLMRobertaPooler FlaxXLMRobertaPreTrainedModel FlaxXLMRobertaSelfAttention FlaxXLMRobertaSelfOutput',
+    'transformers.models.xlm_roberta.modeling_tf_xlm_roberta':
+      'TFXLMRobertaAttention TFXLMRobertaClassificationHead TFXLMRobertaEmbeddings TFXLMRobertaEncoder TFXLMRobertaForCausalLM TFXLMRobertaForMaskedLM TFXLMRobertaForMultipleChoice TFXLMRobertaForQuestionAnswering TFXLMRobertaForSequenceClassification TFXLMRobertaForTokenClassification TFXLMRobertaIntermediate TFXLMRobertaLMHead TFXLMRobertaLayer TFXLMRobertaMainLayer TFXLMRobertaModel TFXLMRobertaOutput TFXLMRobertaPooler TFXLMRobertaPreTrainedModel TFXLMRobertaSelfAttention TFXLMRobertaSelfOutput XLMRobertaForCausalLM',
     'transformers.models.xlm_roberta.modeling_xlm_roberta':
       'XLMRobertaAttention XLMRobertaClassificationHead XLMRobertaCrossAttention XLMRobertaEmbeddings XLMRobertaEncoder XLMRobertaForCausalLM XLMRobertaForMaskedLM XLMRobertaForMultipleChoice XLMRobertaForQuestionAnswering XLMRobertaForSequenceClassification XLMRobertaForTokenClassification XLMRobertaIntermediate XLMRobertaLMHead XLMRobertaLayer XLMRobertaModel XLMRobertaOutput XLMRobertaPooler XLMRobertaPreTrainedModel XLMRobertaSelfAttention XLMRobertaSelfOutput',
     'transformers.models.xlm_roberta.modular_xlm_roberta':
       'XLMRobertaForCausalLM XLMRobertaForMaskedLM XLMRobertaForMultipleChoice XLMRobertaForQuestionAnswering XLMRobertaForSequenceClassification XLMRobertaForTokenClassification XLMRobertaModel XLMRobertaPreTrainedModel',
-    'transformers.models.xlm_roberta.tokenization_xlm_roberta': 'XLMRobertaTokenizer',
-    'transformers.tokenization_utils_base': 'AddedToken CharSpan PreTrainedTokenizerBase TokenSpan',
+    'transformers.models.xlm_roberta.tokenization_xlm_roberta_fast': 'XLMRobertaTokenizerFast',
+    'transformers.tokenization_utils_base':
+      'AddedToken CharSpan EncodingFast PreTrainedTokenizerBase SpecialTokensMixin TokenSpan',
     'transformers.trainer_callback':
       'CallbackHandler DefaultFlowCallback EarlyStoppingCallback ExportableState PrinterCallback ProgressCallback TrainerCallback TrainerControl TrainerState',
     'transformers.trainer_pt_utils':
-      'AcceleratorConfig BatchRebalanceSampler DistributedLengthGroupedSampler DistributedSamplerWithLoop EvalLoopContainer IterableDatasetShard LabelSmoother LayerWiseDummyOptimizer LayerWiseDummyScheduler LengthGroupedSampler ShardSampler',
+      'AcceleratorConfig BatchRebalanceSampler DistributedLengthGroupedSampler DistributedSamplerWithLoop DistributedTensorGatherer EvalLoopContainer IterableDatasetShard LabelSmoother LayerWiseDummyOptimizer LayerWiseDummyScheduler LengthGroupedSampler SequentialDistributedSampler ShardSampler',
     'transformers.trainer_utils':
       'BestRun EvalLoopOutput EvalPrediction PredictionOutput RemoveColumnsCollator TrainOutput TrainerMemoryTracker',
     'transformers.training_args': 'TrainingArguments',
     'transformers.training_args_seq2seq': 'Seq2SeqTrainingArguments',
-    'transformers.utils.generic': 'ContextManagers TransformersKwargs',
+    'transformers.utils.generic': 'ContextManagers TransformersKwargs cached_property',
   },
   called: {
     'transformers.generation.configuration_utils': 'GenerationMode',
     'transformers.tokenization_utils_base': 'TruncationStrategy',
     'transformers.trainer_utils':
-      'FSDPOption HPSearchBackend HubStrategy IntervalStrategy SaveStrategy SchedulerType',
+      'EvaluationStrategy FSDPOption HPSearchBackend HubStrategy IntervalStrategy SaveStrategy SchedulerType ShardedDDPOption',
     'transformers.training_args': 'OptimizerNames ParallelMode',
     'transformers.utils.generic': 'ExplicitEnum PaddingStrategy TensorType',
   },
   containers: {
     'transformers.activations': 'ClassInstantier',
     'transformers.modeling_outputs':
-      'BackboneOutput BaseModelOutput BaseModelOutputWithCrossAttentions BaseModelOutputWithNoAttention BaseModelOutputWithPast BaseModelOutputWithPastAndCrossAttentions BaseModelOutputWithPooling BaseModelOutputWithPoolingAndCrossAttentions BaseModelOutputWithPoolingAndNoAttention BaseModelOutputWithPoolingAndProjection CausalLMOutput CausalLMOutputWithCrossAttentions CausalLMOutputWithPast DepthEstimatorOutput ImageClassifierOutput ImageClassifierOutputWithNoAttention ImageSuperResolutionOutput MaskedImageModelingOutput MaskedLMOutput MoEModelOutput MoEModelOutputWithPastAndCrossAttentions MoeCausalLMOutputWithPast MoeModelOutputWithPast MultipleChoiceModelOutput NextSentencePredictorOutput QuestionAnsweringModelOutput SampleTSPredictionOutput SemanticSegmenterOutput Seq2SeqLMOutput Seq2SeqMoEModelOutput Seq2SeqMoEOutput Seq2SeqModelOutput Seq2SeqQuestionAnsweringModelOutput Seq2SeqSequenceClassifierOutput Seq2SeqSpectrogramOutput Seq2SeqTSModelOutput Seq2SeqTSPredictionOutput SequenceClassifierOutput SequenceClassifierOutputWithPast TokenClassifierOutput Wav2Vec2BaseModelOutput XVectorOutput',
+      'BackboneOutput BaseModelOutput BaseModelOutputWithCrossAttentions BaseModelOutputWithNoAttention BaseModelOutputWithPast BaseModelOutputWithPastAndCrossAttentions BaseModelOutputWithPooling BaseModelOutputWithPoolingAndCrossAttentions BaseModelOutputWithPoolingAndNoAttention BaseModelOutputWithPoolingAndProjection CausalLMOutput CausalLMOutputWithCrossAttentions CausalLMOutputWithPast DepthEstimatorOutput ImageClassifierOutput ImageClassifierOutputWithNoAttention ImageSuperResolutionOutput MaskedImageModelingOutput MaskedLMOutput MoECausalLMOutputWithPast MoEModelOutput MoEModelOutputWithPastAndCrossAttentions MoeCausalLMOutputWithPast MoeModelOutputWithPast MultipleChoiceModelOutput NextSentencePredictorOutput QuestionAnsweringModelOutput SampleTSPredictionOutput SemanticSegmenterOutput Seq2SeqLMOutput Seq2SeqMoEModelOutput Seq2SeqMoEOutput Seq2SeqModelOutput Seq2SeqQuestionAnsweringModelOutput Seq2SeqSequenceClassifierOutput Seq2SeqSpectrogramOutput Seq2SeqTSModelOutput Seq2SeqTSPredictionOutput SequenceClassifierOutput SequenceClassifierOutputWithPast TokenClassifierOutput Wav2Vec2BaseModelOutput XVectorOutput',
     'transformers.models.albert.modeling_albert': 'AlbertForPreTrainingOutput',
+    'transformers.models.albert.modeling_flax_albert': 'FlaxAlbertForPreTrainingOutput',
+    'transformers.models.albert.modeling_tf_albert': 'TFAlbertForPreTrainingOutput',
     'transformers.models.bert.modeling_bert': 'BertForPreTrainingOutput',
+    'transformers.models.bert.modeling_flax_bert': 'FlaxBertForPreTrainingOutput',
+    'transformers.models.bert.modeling_tf_bert': 'TFBertForPreTrainingOutput',
     'transformers.models.clip.modeling_clip': 'CLIPOutput CLIPTextModelOutput CLIPVisionModelOutput',
+    'transformers.models.clip.modeling_flax_clip': 'FlaxCLIPOutput FlaxCLIPTextModelOutput',
+    'transformers.models.clip.modeling_tf_clip': 'TFCLIPOutput',
     'transformers.models.gpt2.modeling_gpt2': 'GPT2DoubleHeadsModelOutput',
+    'transformers.models.gpt2.modeling_tf_gpt2': 'TFGPT2DoubleHeadsModelOutput',
     'transformers.tokenization_utils_base': 'BatchEncoding',
     'transformers.utils.generic': 'GeneralInterface ModelOutput',
   },

@@ -14,7 +14,8 @@ export const ULTRALYTICS: LibraryTable = {
       'AIFI DeformableTransformerDecoder DeformableTransformerDecoderLayer LayerNorm2d MLP MLPBlock MSDeformAttn TransformerBlock TransformerEncoderLayer TransformerLayer',
     'ultralytics.nn.tasks':
       'BaseModel ClassificationModel DetectionModel Ensemble OBBModel PoseModel RTDETRDetectionModel SafeClass SafeUnpickler SegmentationModel WorldModel',
-    'ultralytics.utils': 'IterableSimpleNamespace Retry SimpleClass TQDM ThreadingLocked TryExcept',
+    'ultralytics.utils':
+      'EmojiFilter IterableSimpleNamespace Retry SimpleClass TQDM ThreadingLocked TryExcept',
     'ultralytics.utils.errors': 'HUBModelError',
     'ultralytics.utils.files': 'WorkingDirectory',
     'ultralytics.utils.instance': 'Bboxes Instances',
@@ -28,8 +29,6 @@ export const ULTRALYTICS: LibraryTable = {
     'ultralytics.utils.triton': 'TritonRemoteModel',
   },
   called: {},
-  containers: {
-    'ultralytics.utils': 'JSONDict SettingsManager',
-  },
+  containers: {},
   functions: {},
 }

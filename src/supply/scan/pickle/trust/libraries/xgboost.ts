@@ -6,7 +6,7 @@ export const XGBOOST: LibraryTable = {
     'xgboost.callback':
       'CallbackContainer EarlyStopping EvaluationMonitor LearningRateScheduler TrainingCallback TrainingCheckPoint',
     'xgboost.compat':
-      'LazyLoader XGBClassifierBase XGBModelBase XGBRegressorBase XGBoostLabelEncoder os_PathLike',
+      'DataFrame DataTable MultiIndex XGBClassifierBase XGBModelBase XGBRegressorBase XGBoostLabelEncoder os_PathLike',
     'xgboost.core':
       'Booster CallbackEnv DMatrix DeviceQuantileDMatrix EarlyStopException ExtMemQuantileDMatrix QuantileDMatrix XGBoostError _ProxyDMatrix _RefMixIn',
     'xgboost.sklearn':
