@@ -116,6 +116,13 @@ export class AdminClient {
     })
   }
 
+  /** The newest signed checkpoint of the log. */
+  async checkpoint(): Promise<string> {
+    const { status, text } = await this.#transport.send({ method: 'GET', path: '/v1/audit/checkpoint' })
+    if (status >= 400) throw toError(status, parseAnswer(text))
+    return text
+  }
+
   close(): Promise<void> {
     return this.#transport.close()
   }

@@ -21,6 +21,19 @@ export function corrupt(what: string, place: DamagePlace, cause?: unknown): Sall
   })
 }
 
+/** The files are consistent with each other, but not with what was signed before. */
+export function historyChanged(size: number): SallyportError {
+  return new SallyportError(
+    'audit.history-changed',
+    `the log does not continue from the earlier checkpoint of ${size} entries: it was cut back or written anew`,
+    {
+      kind: 'internal',
+      remedy: 'keep the log folder and the checkpoint as evidence: together they prove the change',
+      details: { size },
+    },
+  )
+}
+
 export function fileMissing(file: string, directory: string): SallyportError {
   return new SallyportError(
     'audit.file-missing',

@@ -41,9 +41,25 @@ describe('the verification of a log', () => {
   })
   afterAll(() => rm(whole, { recursive: true }))
 
+  test('accepts a log that continues from an earlier checkpoint, and no log that was cut back or begun anew', async () => {
+    expect(await verifyLog(whole, SIGNER.vkey, { earlier: checkpoint })).toMatchObject({ size: 289 })
+    const other = await mkdtemp(join(MEMORY, 'audit-'))
+    const log = await openLog(other)
+    await log.append({ type: 'begun.anew' })
+    const fresh = log.checkpoint()
+    await log.append({ type: 'begun.anew' })
+    await log.close()
+    expect(await verifyLog(other, SIGNER.vkey, { earlier: fresh })).toMatchObject({ size: 2 })
+    await expect(verifyLog(other, SIGNER.vkey, { earlier: checkpoint })).rejects.toMatchObject({
+      code: 'audit.history-changed',
+      details: { size: 289 },
+    })
+    await rm(other, { recursive: true })
+  })
+
   test('reports what a log that holds has', async () => {
     const progress: number[] = []
-    const report = await verifyLog(whole, SIGNER.vkey, (entries) => progress.push(entries))
+    const report = await verifyLog(whole, SIGNER.vkey, { onProgress: (entries) => progress.push(entries) })
     const { size, root } = openCheckpoint(checkpoint, SIGNER.verifier, ORIGIN)
     expect(report).toEqual({
       origin: ORIGIN,

@@ -11,7 +11,7 @@ import {
 import { opensCommitment } from './commitment.ts'
 import { readDescription } from './description.ts'
 import { erasureOf } from './erasure.ts'
-import { corrupt, type DamagePlace, diskFailed } from './errors.ts'
+import { corrupt, type DamagePlace, diskFailed, historyChanged } from './errors.ts'
 import type { LoggedEvent, Opening } from './event.ts'
 import { readAt } from './file-access.ts'
 import { FileCursor } from './file-cursor.ts'
@@ -34,6 +34,12 @@ import { parseLeaf } from './leaf.ts'
 import { LogFiles } from './log-files.ts'
 import { nameOpenings } from './log-reader.ts'
 import { MAXIMUM_RECORD_BYTES, readSideRecord } from './side-record.ts'
+
+export interface VerifyOptions {
+  /** A signed checkpoint that was kept from an earlier visit. */
+  readonly earlier?: string
+  readonly onProgress?: (entries: number) => void
+}
 
 /** What a full verification found. There is a report only of a log that holds. */
 export interface LogReport {
@@ -58,20 +64,24 @@ export interface LogReport {
  * After a power cut, start Sallyport once before, so that what the crash cut off is put in order.
  *
  * @param vkey verifier key of the log, from a place that whoever can write to the folder cannot change
- * @param onProgress called now and then with the number of entries verified
- * @throws {SallyportError} `audit.log-corrupt` and what `AuditLog.open` throws, at the first difference
+ * @param options.earlier a signed checkpoint that was kept from an earlier visit; the log must continue from it
+ * @param options.onProgress called now and then with the number of entries verified
+ * @throws {SallyportError} `audit.log-corrupt` and what `AuditLog.open` throws, at the first difference;
+ *   `audit.history-changed` when the log is sound in itself but does not continue from the earlier checkpoint
  */
 export async function verifyLog(
   directory: string,
   vkey: string,
-  onProgress?: (entries: number) => void,
+  options: VerifyOptions = {},
 ): Promise<LogReport> {
   const verifier = NoteVerifier.parse(vkey)
   let files: LogFiles | undefined
   try {
     await readDescription(directory, verifier, verifier.name)
     files = await LogFiles.open(directory, 'read')
-    return await new LogVerification(files, verifier).run(onProgress)
+    const { earlier, onProgress } = options
+    const kept = earlier === undefined ? undefined : openCheckpoint(earlier, verifier, verifier.name)
+    return await new LogVerification(files, verifier).run(onProgress, kept)
   } catch (error) {
     throw error instanceof SallyportError ? error : diskFailed('be read', error)
   } finally {
@@ -119,7 +129,11 @@ class LogVerification {
     this.#levels = files.levels.map((handle) => new FileCursor(handle.fd))
   }
 
-  async run(onProgress: ((entries: number) => void) | undefined): Promise<LogReport> {
+  async run(
+    onProgress: ((entries: number) => void) | undefined,
+    earlier: Checkpoint | undefined,
+  ): Promise<LogReport> {
+    let isContinued = earlier === undefined
     // Read first: a log in use only grows beyond it.
     const head = await this.#readHead()
     let last: Commit | undefined
@@ -132,6 +146,9 @@ class LogVerification {
         this.#matchHead(commit, head)
         last = commit
         this.#checkpoints++
+        // Every checkpoint that was ever given out ended a commit.
+        isContinued ||=
+          commit.checkpoint.size === earlier?.size && commit.checkpoint.root.equals(earlier.root)
       } catch (error) {
         if (!(error instanceof SallyportError)) throw error
         stop = error
@@ -144,6 +161,7 @@ class LogVerification {
     }
     if (this.#matched.size < 2) throw corrupt('it names no commit of the log', { file: HEAD_FILE })
     await this.#assertNothingMore()
+    if (!isContinued) throw historyChanged(earlier?.size ?? 0)
     this.#matchErasures(head)
     const { size, root } = last.checkpoint
     return {

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { type LogReport, verifyLog, verifyProof } from '../audit/index.ts'
+import { type LogReport, type VerifyOptions, verifyLog, verifyProof } from '../audit/index.ts'
 import { SallyportError } from '../core/index.ts'
 import { connect, logIdentity } from '../server/index.ts'
 import { EXIT, print, printJson, printTable } from './output.ts'
@@ -13,6 +13,7 @@ export function auditCommand(): Command {
     .command('verify')
     .description('recompute the whole log from its files and check every signature; asks no server')
     .option('--key <vkey>', "verifier key of the log, kept from before; the state folder's own without it")
+    .option('--checkpoint <file>', 'a checkpoint kept from before, which the log must continue')
     .action(verify)
   command
     .command('show')
@@ -27,6 +28,10 @@ export function auditCommand(): Command {
     .argument('<id>', 'event id, as in the header x-sallyport-event')
     .option('--out <file>', 'write the proof (C2SP tlog-proof) to a file')
     .action(prove)
+  command
+    .command('checkpoint')
+    .description('the newest signed checkpoint, to be kept outside of this machine')
+    .action(checkpoint)
   for (const each of command.commands)
     each.addOption(stateOption()).addOption(configOption()).addOption(jsonOption())
   return command
@@ -39,6 +44,7 @@ const UNSOUND = new Set([
   'audit.log-missing',
   'audit.foreign-key',
   'audit.foreign-origin',
+  'audit.history-changed',
 ])
 
 /** What verification found; a log that is not sound is a finding, one that cannot be read is an error. */
@@ -46,12 +52,14 @@ type Verification =
   | ({ readonly isSound: true } & LogReport)
   | { readonly isSound: false; readonly code: string; readonly problem: string; readonly remedy: string }
 
-async function verify(options: StateOptions & { key?: string }): Promise<void> {
+async function verify(options: StateOptions & { key?: string; checkpoint?: string }): Promise<void> {
   const { directory, verifierKey } = await logIdentity(statePath(options))
   const key = options.key ?? verifierKey
+  const earlier =
+    options.checkpoint === undefined ? {} : { earlier: readFileSync(options.checkpoint, 'utf8') }
   const verification = await createProgress({ isSilent: options.json === true }).step(
     `verify ${directory}`,
-    () => verifyFiles(directory, key),
+    () => verifyFiles(directory, key, earlier),
     (done) => (done.isSound ? `the log is sound: ${done.size} events` : 'the log is NOT sound'),
   )
   process.exitCode = verification.isSound ? EXIT.clean : EXIT.findings
@@ -68,9 +76,13 @@ async function verify(options: StateOptions & { key?: string }): Promise<void> {
   )
 }
 
-async function verifyFiles(directory: string, verifierKey: string): Promise<Verification> {
+async function verifyFiles(
+  directory: string,
+  verifierKey: string,
+  options: VerifyOptions,
+): Promise<Verification> {
   try {
-    return { isSound: true, ...(await verifyLog(directory, verifierKey)) }
+    return { isSound: true, ...(await verifyLog(directory, verifierKey, options)) }
   } catch (thrown) {
     if (!(thrown instanceof SallyportError) || !UNSOUND.has(thrown.code)) throw thrown
     return { isSound: false, code: thrown.code, problem: thrown.message, remedy: thrown.remedy ?? '' }
@@ -111,4 +123,11 @@ async function prove(id: string, options: StateOptions & { out?: string }): Prom
   print(`verifier key  ${verifierKey}`)
   if (options.out === undefined) print(proof.proof.trimEnd())
   else print(`proof written to ${options.out}`)
+}
+
+async function checkpoint(options: StateOptions): Promise<void> {
+  await using client = await connect(statePath(options), options.config)
+  const note = await client.checkpoint()
+  if (options.json === true) printJson({ checkpoint: note })
+  else process.stdout.write(note)
 }

@@ -1,4 +1,4 @@
-import { createHash, type Hash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Sha256 } from '../core/index.ts'
 
 /** SHA-256 of `bytes` in lower-case hex. Text is hashed as UTF-8. */
@@ -9,21 +9,4 @@ export function sha256(bytes: Uint8Array | string): Sha256 {
 /** SHA-256 of `bytes`, 32 bytes. */
 export function sha256Raw(bytes: Uint8Array | string): Buffer {
   return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1')
-}
-
-/** SHA-256 of bytes that arrive in pieces. */
-export interface IncrementalSha256 {
-  update(bytes: Uint8Array): void
-  /** Ends the computation; lower-case hex. */
-  digest(): Sha256
-}
-
-export function createSha256(): IncrementalSha256 {
-  const state: Hash = createHash('sha256')
-  return {
-    update(bytes) {
-      state.update(bytes)
-    },
-    digest: () => state.digest('hex') as Sha256,
-  }
 }

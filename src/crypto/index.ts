@@ -1,6 +1,6 @@
 /** Digests, canonical JSON, signatures, signed notes, Merkle trees and the keystore. */
 export { canonicalJson, type JsonValue, manifestBytes, manifestId } from './canonical-json.ts'
-export { createSha256, type IncrementalSha256, sha256, sha256Raw } from './digest.ts'
+export { sha256, sha256Raw } from './digest.ts'
 export { preAuthenticationEncoding } from './dsse.ts'
 export { Keystore, type ModelSigningKey } from './keystore/index.ts'
 export {
@@ -31,5 +31,4 @@ export {
   signCheckpoint,
   signNote,
 } from './note/index.ts'
-export { parseP256PublicKey, signP256, verifyP256 } from './p256.ts'
 export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
