@@ -5,5 +5,10 @@ import { join } from 'node:path'
 // a folder in the shared temporary directory, would let another user plant code there.
 enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/sallyport'))
 
+// Whoever reads the output may stop reading, as `head` does; what the command does is not theirs to break off.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 const { run } = await import('./run.ts')
 await run(process.argv.slice(2))
