@@ -38,6 +38,7 @@ export function modelDeclaration(encoder: Encoder, evaluation: Evaluation, manif
       'Predicts whether a person earned more than 50,000 USD in a year from census columns of 1994. An example, not fit for decisions about people.',
     framework: { name: 'onnx', version: '1' },
     licence: 'Apache-2.0',
+    batching: { maxRows: 32 },
     inputs: [
       ...NUMERIC_COLUMNS.map(({ name, description, unit, minimum, maximum }) => ({
         name,

@@ -60,6 +60,14 @@ export const ConfigSchema = z
     runtime: z
       .strictObject({
         loadTimeoutMs: milliseconds.default(30_000).describe('Time a worker has to load a model.'),
+        maxBatchRows: z
+          .int()
+          .min(1)
+          .max(1024)
+          .default(32)
+          .describe(
+            'Most rows of different calls that run as one, where the model package allows it; 1 forbids it.',
+          ),
         inferTimeoutMs: milliseconds
           .default(5_000)
           .describe('Time one inference may take before its worker is killed.'),

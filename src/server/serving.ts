@@ -80,14 +80,19 @@ export class Serving {
     if (this.#loaded.has(opened.artifactId)) return opened.artifactId
     // The first worker gets the bytes that were just verified; a later one gets bytes that are verified for it.
     let verified: VerifiedModel | undefined = opened
-    const running = await this.#runtime.load({
+    const source = {
       artifactId: opened.artifactId,
       open: async () => {
         const bytes = verified ?? (await this.#platform.models.open(model, version))
         verified = undefined
         return bytes
       },
-    })
+    }
+    const maxBatchRows = Math.min(
+      opened.versionRecord.maxBatchRows ?? 1,
+      this.#platform.config.runtime.maxBatchRows,
+    )
+    const running = await this.#runtime.load(source, { maxBatchRows })
     this.#loaded.set(opened.artifactId, { record: opened.versionRecord, running })
     return opened.artifactId
   }

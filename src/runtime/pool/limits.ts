@@ -16,8 +16,7 @@ export interface WorkerLimits {
   readonly maxAnswerBytes: number
   /**
    * Rows of calls that wait together which may run as one; 1 runs each call alone. More is for models whose rows do not
-   * influence each other, which the operator must know: otherwise what one caller sends changes what another gets. Even
-   * then the last bits of an answer can depend on how many rows ran with it.
+   * influence each other, which their author must say: otherwise what one caller sends changes what another gets.
    */
   readonly maxBatchRows: number
 }

@@ -12,8 +12,10 @@ import {
   MAX_RANK,
 } from '../protocol/index.ts'
 import type { OnnxSession } from './onnx-session.ts'
-import { canJoin, joinRows, rowsOf, splitRows } from './rows.ts'
+import { canJoin, firstRow, joinRows, rowsOf, splitRows } from './rows.ts'
 
+/** Rows that onnxruntime's matrix kernels for x86-64 and arm64 take at once, or a divisor of it. */
+const ROW_BLOCK = 4
 const OUTGOING_BYTES = 64 * 1024
 /** An answer waits at most about this long for others to leave with it in one write. */
 const GATHER_MS = 0.5
@@ -67,20 +69,32 @@ export class Answering {
 
   #runGroup(): void {
     const calls = this.#group
+    if (calls.length === 0) return
     this.#group = []
     this.#groupRows = 0
-    if (calls.length < 2 || !this.#runTogether(calls)) for (const call of calls) this.#run(call)
+    if (!this.#runTogether(calls)) {
+      for (const call of calls) if (calls.length === 1 || !this.#runTogether([call])) this.#run(call)
+    }
     if (this.#outgoing.end > 0 && performance.now() - this.#outgoingSince > GATHER_MS) this.#flush()
   }
 
-  /** False when the calls must run one by one: one of them fails, or the model's outputs are not rows. */
+  /**
+   * Runs the calls as one, filled up to whole blocks of rows: how many rows a kernel takes at once decides in which order
+   * it adds, so that a row alone and a row among others could differ in their last bits. One caller's traffic must not
+   * show in another's answer, so a call that is alone is filled up as well.
+   *
+   * False when the calls must run one by one: batching is not allowed, one of them fails, or the model's outputs are not
+   * rows.
+   */
   #runTogether(calls: readonly Call[]): boolean {
+    if (!this.#canBatch || calls.some((call) => call.rows === 0)) return false
     const startedAt = performance.now()
     let answers: Tensor[][] | undefined
     try {
-      const rows = calls.map((call) => call.rows)
+      const joined = [...calls, ...fillers(calls)]
+      const rows = joined.map((call) => call.rows)
       const inputs = joinRows(
-        calls.map((call) => call.inputs),
+        joined.map((call) => call.inputs),
         rows.reduce((sum, count) => sum + count, 0),
       )
       answers = splitRows(this.#session.run(inputs), rows)
@@ -154,6 +168,15 @@ export class Answering {
     this.#send(this.#outgoing.bytes.subarray(0, this.#outgoing.end))
     this.#outgoing.end = 0
   }
+}
+
+/** Single rows that fill calls up to whole blocks; they repeat a row that is there, so they cannot fail by themselves. */
+function fillers(calls: readonly Call[]): Pick<Call, 'inputs' | 'rows'>[] {
+  const [first] = calls
+  const rows = calls.reduce((sum, call) => sum + call.rows, 0)
+  if (first === undefined || rows % ROW_BLOCK === 0) return []
+  const filler = { inputs: firstRow(first.inputs, first.rows), rows: 1 }
+  return Array.from({ length: ROW_BLOCK - (rows % ROW_BLOCK) }, () => filler)
 }
 
 /** onnxruntime's text can quote values of the inputs (an index out of bounds, for one), so only its kind goes on. */

@@ -28,6 +28,16 @@ export function joinRows(calls: readonly (readonly Tensor[])[], rows: number): T
   }))
 }
 
+/** The first row alone of inputs with `rows` rows. */
+export function firstRow(inputs: readonly Tensor[], rows: number): Tensor[] {
+  return inputs.map(({ name, datatype, shape, data }) => ({
+    name,
+    datatype,
+    shape: [1, ...shape.slice(1)],
+    data: data.slice(0, data.length / rows),
+  }))
+}
+
 /** Takes outputs apart again, a list of outputs for each call; undefined when they do not have that many rows. */
 export function splitRows(
   outputs: readonly Tensor[],

@@ -89,6 +89,14 @@ export const ModelDeclarationSchema = z.strictObject({
       manifest: sha256,
     })
     .exactOptional(),
+  batching: z
+    .strictObject({
+      maxRows: z.int().min(2).max(1024).describe('Most rows that run as one.'),
+    })
+    .optional()
+    .describe(
+      'Says that rows of a request do not influence each other, so that calls which wait together may run as one.',
+    ),
   metrics: z.record(metricName, finite).default({}),
 })
 

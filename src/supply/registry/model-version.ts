@@ -24,6 +24,8 @@ export interface ModelVersion {
   readonly licence: string
   readonly framework?: { readonly name: string; readonly version?: string }
   readonly schema: ModelSchema
+  /** Most rows of different calls that may run as one; the package says that they do not influence each other. */
+  readonly maxBatchRows?: number
   readonly lineage: Lineage
   readonly files: readonly ManifestFile[]
   readonly signature: {

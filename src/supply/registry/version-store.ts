@@ -312,6 +312,7 @@ function toStoredVersion(
     eventId,
     description: declaration.description,
     licence: declaration.licence,
+    ...(declaration.batching === undefined ? {} : { maxBatchRows: declaration.batching.maxRows }),
     ...(declaration.framework === undefined ? {} : { framework: declaration.framework }),
     schema: { inputs: declaration.inputs, outputs: declaration.outputs },
     lineage: parse(LineageSchema, row.lineage),
