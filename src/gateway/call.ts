@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Decision, type ExchangeId, type Identity, newExchangeId } from '../core/index.ts'
 import type { AuthenticationFailure } from '../identity/index.ts'
+import type { Connection } from './connection.ts'
 import { type RequestHead, readHead } from './request-head.ts'
 import type { Route } from './snapshot.ts'
 
 /** One request on its way through the data plane: what is known of it so far, and what it holds. */
 export class Call {
+  readonly connection: Connection
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly head: RequestHead
@@ -15,13 +17,12 @@ export class Call {
   /** On the monotonic clock, in milliseconds. */
   readonly began: number
   readonly decisions: Decision[] = []
-  readonly abort = new AbortController()
   route: Route | undefined
   identity: Identity | undefined
   /** Why the caller was not let in. */
   failure: AuthenticationFailure | undefined
   body: Buffer | undefined
-  /** On the monotonic clock: when the model must have answered. Infinite until it is asked. */
+  /** On the monotonic clock: when the model must have answered. */
   deadline = Number.POSITIVE_INFINITY
   /** Bytes of the shared buffer budget that are set aside for the body. */
   reservedBytes = 0
@@ -32,7 +33,8 @@ export class Call {
   readonly #chunks: Buffer[] = []
   #receivedBytes = 0
 
-  constructor(request: IncomingMessage, response: ServerResponse, startedAt: number) {
+  constructor(connection: Connection, request: IncomingMessage, response: ServerResponse, startedAt: number) {
+    this.connection = connection
     this.request = request
     this.response = response
     this.head = readHead(request.rawHeaders)
@@ -55,10 +57,6 @@ export class Call {
     this.#chunks.length = 0
     this.body = body
     return body
-  }
-
-  get isInvoked(): boolean {
-    return this.deadline !== Number.POSITIVE_INFINITY
   }
 
   elapsedMs(): number {

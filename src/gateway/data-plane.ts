@@ -4,6 +4,7 @@ import type { Clock, Control, Identity, Tensor } from '../core/index.ts'
 import { unauthenticated } from '../identity/index.ts'
 import type { Logger, Metrics } from '../observe/index.ts'
 import { Call } from './call.ts'
+import { Connection } from './connection.ts'
 import type { GatewayLimits } from './limits.ts'
 import { decide } from './pipeline/index.ts'
 import {
@@ -24,7 +25,11 @@ export interface DataPlaneOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly limits: GatewayLimits
+  /** Where requests to a model stand that have been let in and not yet answered. */
+  readonly calls: Set<Call>
 }
+
+const NO_CALLS: ReadonlySet<Call> = new Set()
 
 /** How much longer than its own timeout a model is waited for before the gateway answers without it. */
 const OVERDUE_MS = 500
@@ -34,9 +39,9 @@ export class DataPlane {
   readonly #options: DataPlaneOptions
   readonly #limits: GatewayLimits
   readonly #settlement: Settlement
-  /** Requests to a model that have been let in and not yet answered. */
-  readonly #calls = new Set<Call>()
+  readonly #calls: Set<Call>
   #keys: Authenticator
+  readonly #connections = new WeakMap<Socket, Connection>()
   #routes: RouteTable
   #bufferedBytes = 0
 
@@ -44,6 +49,7 @@ export class DataPlane {
     this.#options = options
     this.#limits = options.limits
     this.#settlement = options.settlement
+    this.#calls = options.calls
     this.#keys = keys
     this.#routes = routes
     options.metrics.gauge('requests_in_flight', 'Requests to models being worked on', () => this.#calls.size)
@@ -64,16 +70,14 @@ export class DataPlane {
    * is refused; where an earlier one is still being worked on, `busy` says that nothing may be written.
    */
   refuseBroken(socket: Socket, refusal: Refusal): 'refused' | 'busy' | 'idle' {
-    let outcome: 'busy' | 'idle' = 'idle'
-    for (const call of this.#calls) {
-      if (call.request.socket !== socket) continue
-      outcome = 'busy'
+    const calls = this.#connections.get(socket)?.calls ?? NO_CALLS
+    for (const call of calls) {
       if (call.request.complete || call.isSettled) continue
       call.isBroken = true
       void this.#refuse(call, refusal)
       return 'refused'
     }
-    return outcome
+    return calls.size > 0 ? 'busy' : 'idle'
   }
 
   /** Answers the calls whose model has not answered in time, whatever their worker says later. */
@@ -91,12 +95,28 @@ export class DataPlane {
   handle(request: IncomingMessage, response: ServerResponse): void {
     const resource = this.#routes.get(request.url ?? '')
     if (resource !== undefined && this.#answerProbe(resource, request, response)) return
-    const call = new Call(request, response, this.#options.clock.now())
+    const connection = this.#connectionOf(request.socket)
+    const call = new Call(connection, request, response, this.#options.clock.now())
     try {
       this.#admit(call, resource)
     } catch (thrown) {
       void this.#refuse(call, thrown)
     }
+  }
+
+  #connectionOf(socket: Socket): Connection {
+    const known = this.#connections.get(socket)
+    if (known !== undefined) return known
+    const connection = new Connection()
+    this.#connections.set(socket, connection)
+    socket.once('close', () => {
+      connection.close()
+      for (const call of connection.calls) {
+        const message = 'the client left before the answer'
+        void this.#refuse(call, new Refusal('gateway.client-left', message, { kind: 'invalid', status: 499 }))
+      }
+    })
+    return connection
   }
 
   /** What load balancers and monitors ask for, without a key. */
@@ -136,7 +156,7 @@ export class DataPlane {
   /** Who is calling, and for what; a request to a model goes on to `#read`. */
   #admit(call: Call, resource: Resource | undefined): void {
     const { request, response } = call
-    const identity = this.#keys.authenticate(call.head.credential, call.startedAt)
+    const identity = call.connection.authenticate(this.#keys, call.head.credential, call.startedAt)
     if (identity.kind === 'unauthenticated') {
       call.failure = identity
       throw unauthenticated()
@@ -178,7 +198,7 @@ export class DataPlane {
 
   /** Collects the body, within the limits of one request and of all of them together. */
   #read(call: Call, identity: Identity, endpoint: InferEndpoint): void {
-    const { request, response, head } = call
+    const { request, head } = call
     checkContent(head.contentType, head.contentEncoding)
     const jsonLength = parseJsonLength(head.inferenceHeaderLength)
     const announced = head.contentLength ?? 0
@@ -188,14 +208,10 @@ export class DataPlane {
     }
     this.#reserve(call, announced)
     this.#calls.add(call)
+    call.connection.calls.add(call)
     request.on('data', (chunk: Buffer) => this.#receive(call, chunk))
     request.on('end', () => {
       if (!call.isSettled) void this.#exchange(call, identity, endpoint, jsonLength)
-    })
-    response.on('close', () => {
-      if (call.isSettled) return
-      const message = 'the client left before the answer'
-      void this.#refuse(call, new Refusal('gateway.client-left', message, { kind: 'invalid', status: 499 }))
     })
   }
 
@@ -242,12 +258,15 @@ export class DataPlane {
       const timeoutMs = this.#limits.inferTimeoutMs
       const began = performance.now()
       call.deadline = began + timeoutMs + OVERDUE_MS
-      const outputs = await route.infer(inputs, { timeoutMs, signal: call.abort.signal })
+      const outputs = await route.infer(inputs, { timeoutMs, signal: call.connection.closed })
       if (call.isSettled) return
       endpoint.metrics.inferenceDuration.observe((performance.now() - began) / 1000)
       const answer = writeInferAnswer(endpoint.answerPrefix, request, route.schema, outputs)
-      await this.#settlement.serve(call, identity, endpoint, answer)
-      this.#release(call)
+      try {
+        await this.#settlement.serve(call, identity, endpoint, answer)
+      } finally {
+        this.#release(call)
+      }
     } catch (thrown) {
       await this.#refuse(call, thrown)
     }
@@ -265,6 +284,8 @@ export class DataPlane {
   }
 
   async #refuse(call: Call, thrown: unknown): Promise<void> {
+    if (call.isSettled) return
+    call.connection.calls.add(call)
     await this.#settlement.refuse(call, thrown)
     this.#release(call)
   }
@@ -273,6 +294,7 @@ export class DataPlane {
     this.#bufferedBytes -= call.reservedBytes
     call.reservedBytes = 0
     this.#calls.delete(call)
+    call.connection.calls.delete(call)
   }
 }
 

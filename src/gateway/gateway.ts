@@ -2,8 +2,10 @@ import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, type Control, SallyportError } from '../core/index.ts'
 import type { Logger, Metrics } from '../observe/index.ts'
+import type { Call } from './call.ts'
 import { DataPlane } from './data-plane.ts'
 import type { EvidenceLog } from './evidence.ts'
+import { EvidenceQueue } from './evidence-queue.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { malformed, Refusal } from './refusal.ts'
 import { compileRoutes } from './route-table.ts'
@@ -45,11 +47,18 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { metrics, logger, clock, controls, evidence, version } = options
   const limits = limitsFrom(options.limits ?? {})
   const { maxBodyBytes } = limits
-  const settlement = new Settlement({ evidence, metrics, logger, clock, maxBodyBytes })
+  const calls = new Set<Call>()
+  const settlement = new Settlement({
+    evidence: new EvidenceQueue(evidence, () => calls.size),
+    metrics,
+    logger,
+    clock,
+    maxBodyBytes,
+  })
   const servesMetrics = options.servesMetrics ?? false
   const routesOf = (snapshot: GatewaySnapshot) => compileRoutes(snapshot, { version, servesMetrics, metrics })
   const plane = new DataPlane(
-    { controls, settlement, metrics, logger, clock, limits },
+    { controls, settlement, metrics, logger, clock, limits, calls },
     options.snapshot.keys,
     routesOf(options.snapshot),
   )

@@ -57,8 +57,6 @@ export class Settlement {
   async refuse(call: Call, thrown: unknown): Promise<void> {
     if (call.isSettled) return
     call.isSettled = true
-    // A worker that is still at it need not go on. To tell nobody would cost 20 µs of every refusal.
-    if (call.isInvoked) call.abort.abort()
     const answer = toErrorAnswer(thrown)
     if (answer.status === 500) {
       this.#options.logger.error('a request failed', { exchange: call.id, code: answer.code, error: thrown })
