@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { Call } from './call.ts'
 
-/** A whole answer; header names and values alternate. */
+/** A whole answer. */
 export interface Answer {
   readonly status: number
-  readonly headers: readonly string[]
+  /** Names and values alternating; those of the body's length and of the connection's end are added to them. */
+  readonly headers: string[]
   readonly body: string | Uint8Array
 }
 
@@ -44,10 +45,9 @@ export function sendEarly(call: Call, answer: Answer, isClosing: boolean, maxBod
   response.on('close', finish)
 }
 
-function headersOf(answer: Answer, isClosing: boolean): string[] {
-  const { headers, body } = answer
+function headersOf({ headers, body }: Answer, isClosing: boolean): string[] {
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-  const all = [...headers, 'content-length', String(length)]
-  if (isClosing) all.push('connection', 'close')
-  return all
+  headers.push('content-length', String(length))
+  if (isClosing) headers.push('connection', 'close')
+  return headers
 }

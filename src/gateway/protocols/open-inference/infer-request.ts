@@ -183,9 +183,11 @@ class RequestReader {
 
   /** Counts an object's own pairs, and those inside of members that are not read as `known` ones are. */
   #countMembers(value: JsonObject, known: ReadonlySet<string>): void {
-    const names = Object.keys(value)
-    this.#pairsSeen += names.length
-    for (const name of names) if (!known.has(name)) this.#pairsSeen += countPairs(value[name])
+    // What JSON.parse makes inherits nothing that can be enumerated, and this makes no array of the names.
+    for (const name in value) {
+      this.#pairsSeen++
+      if (!known.has(name)) this.#pairsSeen += countPairs(value[name])
+    }
   }
 }
 

@@ -161,15 +161,16 @@ function readBooleans(name: string, elements: readonly unknown[]): Uint8Array {
 }
 
 function readTexts(name: string, elements: readonly unknown[]): readonly string[] {
-  const into: string[] = []
-  for (let index = 0; index < elements.length; index++) {
-    const element = elements[index]
-    if (typeof element !== 'string') throw notA(name, index, 'string')
-    // An escaped half of a surrogate pair would become another text on its way to the model.
-    if (!element.isWellFormed()) throw invalidTensor(name, `element ${index} is not well-formed Unicode`)
-    into.push(element)
-  }
-  return into
+  // The parsed array itself is the tensor's: it is this request's own, and a copy would show nothing else.
+  if (elements.every(isWellFormedText)) return elements
+  const index = elements.findIndex((element) => !isWellFormedText(element))
+  if (typeof elements[index] !== 'string') throw notA(name, index, 'string')
+  // An escaped half of a surrogate pair would become another text on its way to the model.
+  throw invalidTensor(name, `element ${index} is not well-formed Unicode`)
+}
+
+function isWellFormedText(element: unknown): element is string {
+  return typeof element === 'string' && element.isWellFormed()
 }
 
 function notA(name: string, index: number, kind: string) {
