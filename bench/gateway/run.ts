@@ -26,6 +26,8 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds)
 const durationMs = Number(values.seconds) * 1000
 const connections = Number(values.connections)
+/** Until the compiler has done its work: some twenty thousand requests. */
+const WARM_UP_MS = 8_000
 const SERVER_CORE = 0
 const LOAD_CORE = 1
 const here = (file: string) => join(import.meta.dirname, file)
@@ -95,7 +97,7 @@ interface Result {
 }
 
 async function compare(floor: Server, gateway: Server) {
-  for (const server of [floor, gateway]) await load(server, connections, 3_000)
+  for (const server of [floor, gateway]) await load(server, connections, WARM_UP_MS)
   const results: Result[] = []
   for (let round = 0; round < rounds; round++) {
     // The order alternates, so that neither has always the quieter half.
