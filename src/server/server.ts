@@ -50,13 +50,15 @@ export async function startServer(options: StartOptions): Promise<Server> {
   cleanup.defer(() => serving.close(CLOSE_GRACE_MS))
   platform.attach(serving)
   cleanup.defer(() => platform.detach())
-  await serving.refresh()
-
-  const publicApi = await createAdminApi({ controlPlane: platform, trust: 'key' })
+  // Workers load their models in processes of their own; meanwhile this one prepares the control plane.
+  const [publicApi, ownerApi] = await Promise.all([
+    createAdminApi({ controlPlane: platform, trust: 'key' }),
+    createAdminApi({ controlPlane: platform, trust: 'owner' }),
+    serving.refresh(),
+  ])
   cleanup.defer(() => publicApi.close())
-  const adminUrl = await listen(publicApi, config.admin.host, config.admin.port)
-  const ownerApi = await createAdminApi({ controlPlane: platform, trust: 'owner' })
   cleanup.defer(() => ownerApi.close())
+  const adminUrl = await listen(publicApi, config.admin.host, config.admin.port)
   const socket = prepareSocket(platform.folder)
   await ownerApi.listen({ path: socket })
   chmodSync(socket, 0o600)
