@@ -11,7 +11,7 @@ import {
   startOn,
   stop,
 } from './processes.ts'
-import { onTheWire, startTarget, type Target } from './target.ts'
+import { onTheWire, startTarget, type Target, type Waits } from './target.ts'
 
 /** See README.md for the method. Prints a table, then one JSON object. */
 const { values } = parseArgs({
@@ -36,7 +36,7 @@ const ReportSchema = z.object({
   answers: z.int(),
   statuses: z.record(z.string(), z.int()),
   requestsPerSecond: z.number(),
-  latencyMs: z.object({ p50: z.number(), p99: z.number() }),
+  latencyMs: z.object({ mean: z.number(), p50: z.number(), p99: z.number() }),
   brokenConnections: z.int(),
 })
 type Report = z.infer<typeof ReportSchema>
@@ -46,6 +46,7 @@ interface Server {
   readonly pid: number
   readonly port: number
   readonly request: Buffer
+  waits?(): Promise<Waits>
 }
 
 async function load(server: Server, clients: number, forMs: number): Promise<Report> {
@@ -63,11 +64,17 @@ async function load(server: Server, clients: number, forMs: number): Promise<Rep
   return report
 }
 
+const NO_WAITS: Waits = { inferenceMs: 0, evidenceMs: 0 }
+
 interface Measured {
   readonly rps: number
   readonly cpuMicros: number
   readonly p99Ms: number
   readonly aloneMs: number
+  readonly aloneMeanMs: number
+  /** Means of one client alone, as the gateway itself measures them. */
+  readonly inferenceMs: number
+  readonly evidenceMs: number
 }
 
 /** Requests a second under load and what each costs the server's process, then the latency of one client alone. */
@@ -75,12 +82,18 @@ async function measure(server: Server): Promise<Measured> {
   const before = cpuMicros(server.pid)
   const busy = await load(server, connections, durationMs)
   const cpuMicrosEach = (cpuMicros(server.pid) - before) / busy.answers
+  const waitsBefore = (await server.waits?.()) ?? NO_WAITS
   const alone = await load(server, 1, durationMs / 2)
+  const waits = (await server.waits?.()) ?? NO_WAITS
+  const each = (name: 'inferenceMs' | 'evidenceMs') => (waits[name] - waitsBefore[name]) / alone.answers
   return {
     rps: busy.requestsPerSecond,
     cpuMicros: cpuMicrosEach,
     p99Ms: busy.latencyMs.p99,
     aloneMs: alone.latencyMs.p50,
+    aloneMeanMs: alone.latencyMs.mean,
+    inferenceMs: each('inferenceMs'),
+    evidenceMs: each('evidenceMs'),
   }
 }
 
@@ -124,6 +137,10 @@ async function compare(floor: Server, gateway: Server) {
     workerP50Ms: over((each) => each.parts.workerMs),
     commitWaitP50Ms: over((each) => each.parts.commitMs),
     addedP50Ms: over((each) => each.gateway.aloneMs - each.parts.workerMs - each.parts.commitMs),
+    gatewayAloneMeanMs: over((each) => each.gateway.aloneMeanMs),
+    inferenceMeanMs: over((each) => each.gateway.inferenceMs),
+    evidenceMeanMs: over((each) => each.gateway.evidenceMs),
+    addedMeanMs: over(({ gateway }) => gateway.aloneMeanMs - gateway.inferenceMs - gateway.evidenceMs),
     gatewayP99Ms: over((each) => each.gateway.p99Ms),
   }
 }

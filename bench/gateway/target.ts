@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -16,12 +18,20 @@ export interface Target {
   readonly port: number
   /** A single-row inference on the wire. */
   readonly request: Buffer
+  /** What requests have waited for since the start. */
+  waits(): Promise<Waits>
   /** Entries of the transparency log. */
   logSize(): Promise<number>
 }
 
+export interface Waits {
+  readonly inferenceMs: number
+  readonly evidenceMs: number
+}
+
 const KeySchema = z.object({ key: z.string() })
 const DemoSchema = z.object({ model: z.string() })
+const ServerSchema = z.object({ socket: z.string() })
 const PageSchema = z.object({ size: z.int() })
 
 /**
@@ -45,6 +55,10 @@ export async function startTarget(command: string, cleanup: AsyncDisposableStack
     pid,
     port,
     request: onTheWire(`/v2/models/${model}/infer`, { authorization: `Bearer ${key}` }),
+    waits: async () => {
+      const { socket } = ServerSchema.parse(JSON.parse(readFileSync(join(state, 'run/server.json'), 'utf8')))
+      return readWaits(await getMetrics(socket))
+    },
     logSize: async () => {
       const page = PageSchema.parse(JSON.parse(await run('audit', 'show', '--limit', '1')))
       return page.size
@@ -61,4 +75,24 @@ export function onTheWire(path: string, headers: Readonly<Record<string, string>
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`)
   return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`), REQUEST])
+}
+
+/** Asks the control plane on its socket, as the owner of the state folder may. */
+async function getMetrics(socketPath: string): Promise<string> {
+  const [response] = await once(get({ socketPath, path: '/metrics', host: 'localhost' }), 'response')
+  let body = ''
+  for await (const chunk of response.setEncoding('utf8')) body += String(chunk)
+  return body
+}
+
+function readWaits(metrics: string): Waits {
+  const read = (name: string) => {
+    const [, value] = new RegExp(`^sallyport_${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(metrics) ?? []
+    if (value === undefined) throw new Error(`there is no metric ${name}`)
+    return Number(value)
+  }
+  return {
+    inferenceMs: read('inference_duration_seconds_sum') * 1000,
+    evidenceMs: read('evidence_wait_seconds_sum') * 1000,
+  }
 }
